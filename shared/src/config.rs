@@ -1,0 +1,159 @@
+//! Every setting that comes from the environment, read once at start-up. An empty variable counts as unset, because
+//! SAM passes a parameter without a value as an empty string.
+
+use url::Url;
+
+/// A setting is missing or makes no sense. The bundle does not start then.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The variable is required.
+    #[error("environment variable {0} is not set")]
+    Missing(&'static str),
+    /// The variable holds something else than it should.
+    #[error("environment variable {name} is not {expected}")]
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+/// Which delivery an installation gets (`DELIVERY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryChoice {
+    /// Try the Channels API when the first channel is connected, and remember what it said.
+    #[default]
+    Auto,
+    /// Pipedrive's Messaging inbox, always.
+    Channels,
+    /// Persons, deals, leads and notes, always.
+    Records,
+}
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `TABLE_NAME`: the DynamoDB table.
+    pub table: String,
+    /// `SECRET_ID`: name or ARN of the secret.
+    pub secret_id: String,
+    /// `PUBLIC_URL`: the bundle's own address, when it has a domain of its own. No slash at the end.
+    pub public_url: Option<String>,
+    /// `DELIVERY`: `auto`, `channels` or `records`.
+    pub delivery: DeliveryChoice,
+    /// `PIPEDRIVE_OAUTH_URL`. No slash at the end, like all base URLs here.
+    pub pipedrive_oauth_url: String,
+    /// `PIPEDRIVE_API_URL`: overrides the address that Pipedrive gave for the company.
+    pub pipedrive_api_url: Option<String>,
+    /// `GRAPH_API_URL`: Meta's Graph API, with a version behind it if it should not be the built-in one.
+    pub graph_api_url: String,
+    /// `AWS_REGION`, set by Lambda.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`.
+    pub dynamodb_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`.
+    pub secrets_endpoint: Option<String>,
+    /// `ALLOW_LOOPBACK_URLS`: whether addresses that users enter may lead to this machine, without TLS. For the bundle
+    /// on one machine; a deployed one never sets it.
+    pub allow_loopback_urls: bool,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place for configuration")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from `lookup` as if it were the environment.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let required = |name: &'static str| get(name).ok_or(ConfigError::Missing(name));
+        let base_url = |name: &'static str| get(name).map(|v| parse_base_url(name, &v)).transpose();
+        let aws_endpoint = get("AWS_ENDPOINT_URL");
+        Ok(Self {
+            table: required("TABLE_NAME")?,
+            secret_id: required("SECRET_ID")?,
+            public_url: base_url("PUBLIC_URL")?,
+            delivery: match get("DELIVERY").as_deref() {
+                None | Some("auto") => DeliveryChoice::Auto,
+                Some("channels") => DeliveryChoice::Channels,
+                Some("records") => DeliveryChoice::Records,
+                Some(_) => return Err(ConfigError::Invalid { name: "DELIVERY", expected: "auto, channels or records" }),
+            },
+            pipedrive_oauth_url: base_url("PIPEDRIVE_OAUTH_URL")?.unwrap_or_else(|| "https://oauth.pipedrive.com".to_owned()),
+            pipedrive_api_url: base_url("PIPEDRIVE_API_URL")?,
+            graph_api_url: versioned(base_url("GRAPH_API_URL")?.unwrap_or_else(|| "https://graph.facebook.com".to_owned())),
+            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            dynamodb_endpoint: get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| aws_endpoint.clone()),
+            secrets_endpoint: get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or(aws_endpoint),
+            allow_loopback_urls: get("ALLOW_LOOPBACK_URLS").as_deref() == Some("true"),
+        })
+    }
+}
+
+/// The Graph API's address with a version: the one that it names, or the one that this release was written for
+/// (Meta, Graph API, Changelog: v25.0 is usable until 2028-07-29).
+fn versioned(url: String) -> String {
+    let last = url.rsplit('/').next().unwrap_or_default();
+    let version = last.strip_prefix('v').and_then(|rest| rest.split_once('.'));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if version.is_some_and(|(major, minor)| number(major) && number(minor)) { url } else { format!("{url}/v25.0") }
+}
+
+fn parse_base_url(name: &'static str, text: &str) -> Result<String, ConfigError> {
+    let invalid = || ConfigError::Invalid { name, expected: "an http(s) URL without query" };
+    let url = Url::parse(text).map_err(|_| invalid())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::from_lookup(|name| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()))
+    }
+
+    #[test]
+    fn empty_is_unset_and_urls_lose_their_slash() {
+        let config = config(&[
+            ("TABLE_NAME", "t"),
+            ("SECRET_ID", "s"),
+            ("PUBLIC_URL", ""),
+            ("DELIVERY", ""),
+            ("GRAPH_API_URL", "http://127.0.0.1:9/v25.0/"),
+        ])
+        .unwrap();
+        assert_eq!((config.public_url, config.delivery), (None, DeliveryChoice::Auto));
+        assert_eq!(config.graph_api_url, "http://127.0.0.1:9/v25.0");
+        assert_eq!(config.pipedrive_oauth_url, "https://oauth.pipedrive.com");
+    }
+
+    #[test]
+    fn the_graph_api_has_a_version() {
+        for (given, used) in [
+            ("", "https://graph.facebook.com/v25.0"),
+            ("https://graph.facebook.com/v26.0", "https://graph.facebook.com/v26.0"),
+            ("http://127.0.0.1:9", "http://127.0.0.1:9/v25.0"),
+            ("http://127.0.0.1:9/vx.y/", "http://127.0.0.1:9/vx.y/v25.0"),
+        ] {
+            let config = config(&[("TABLE_NAME", "t"), ("SECRET_ID", "s"), ("GRAPH_API_URL", given)]).unwrap();
+            assert_eq!(config.graph_api_url, used);
+        }
+    }
+
+    #[test]
+    fn nonsense_names_the_variable() {
+        let said = |pairs: &[(&str, &str)]| config(pairs).unwrap_err().to_string();
+        assert!(said(&[("TABLE_NAME", " ")]).contains("TABLE_NAME"));
+        let base = [("TABLE_NAME", "t"), ("SECRET_ID", "s")];
+        assert!(said(&[base[0], base[1], ("DELIVERY", "both")]).contains("DELIVERY"));
+        assert!(said(&[base[0], base[1], ("GRAPH_API_URL", "graph")]).contains("GRAPH_API_URL"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Wires the clients that a function asks for, and only those: a function that never calls out builds no HTTP client.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, ConfigError},
+    http::{client::LazyClient, outside},
+    pipedrive::client::Client as Pipedrive,
+    providers::{Outside, Registry},
+    secrets::{SecretCache, SecretsManager},
+    store::Table,
+};
+
+/// How long a connection to an API may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an API may take to answer, all in all. Pipedrive asks for answers within ten seconds itself.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Sent with every call, as Pipedrive and Meta advise.
+const USER_AGENT: &str = concat!("pigeonpost/", env!("CARGO_PKG_VERSION"));
+
+/// Configuration, clock and secret, and how to build clients from them.
+#[derive(Clone)]
+pub struct Environment {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The secret, loaded when first asked for.
+    pub secrets: Arc<SecretCache>,
+    table: Table,
+}
+
+impl Environment {
+    /// From the process's environment variables, as Lambda sets them.
+    pub fn from_process() -> Result<Self, ConfigError> {
+        Ok(Self::new(Config::from_env()?, credentials_of_role(), Arc::new(SystemClock)))
+    }
+
+    /// From given settings. The credentials are those of the role; in one process with the embedded table, any.
+    pub fn new(config: Config, credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
+        let mut dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(config.region.clone()))
+            .credentials_provider(credentials.clone());
+        if let Some(endpoint) = &config.dynamodb_endpoint {
+            dynamodb = dynamodb.endpoint_url(endpoint);
+        }
+        let table = Table::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), config.table.clone());
+        let mut manager = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+            .region(aws_sdk_secretsmanager::config::Region::new(config.region.clone()))
+            .credentials_provider(credentials);
+        if let Some(endpoint) = &config.secrets_endpoint {
+            manager = manager.endpoint_url(endpoint);
+        }
+        let source = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
+        let secrets = Arc::new(SecretCache::new(Box::new(source), clock.clone()));
+        Self { config: Arc::new(config), clock, secrets, table }
+    }
+
+    /// The same, with another way to the table: tests count and break requests there.
+    #[must_use]
+    pub fn with_table(mut self, table: Table) -> Self {
+        self.table = table;
+        self
+    }
+
+    /// The same, with another source of the secret.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Arc<SecretCache>) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The table.
+    pub fn table(&self) -> Arc<Table> {
+        Arc::new(self.table.clone())
+    }
+
+    /// Pipedrive's API and OAuth server.
+    pub fn pipedrive(&self) -> Arc<Pipedrive> {
+        Arc::new(Pipedrive::new(
+            LazyClient::new(http_client),
+            self.config.pipedrive_oauth_url.clone(),
+            self.config.pipedrive_api_url.clone(),
+        ))
+    }
+
+    /// The providers.
+    pub fn providers(&self) -> Registry {
+        let allow_loopback_urls = self.config.allow_loopback_urls;
+        Registry::new(&Outside {
+            http: LazyClient::new(http_client),
+            guarded: LazyClient::new(move || {
+                outside::guarded_client(allow_loopback_urls, CONNECT_TIMEOUT, CALL_TIMEOUT, USER_AGENT)
+            }),
+            graph_api_url: self.config.graph_api_url.clone(),
+            allow_loopback_urls,
+            clock: self.clock.clone(),
+        })
+    }
+}
+
+/// A client with timeouts that follows no redirects and no proxies: credentials go where they were meant to go.
+#[expect(clippy::expect_used, reason = "start-up: without TLS there is nothing to run")]
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(USER_AGENT)
+        .build()
+        .expect("the TLS stack starts")
+}
+
+/// The role's credentials. Lambda sets them for the life of the sandbox, so no provider chain is needed.
+#[expect(clippy::disallowed_methods, reason = "AWS's own variables, not settings of the bundle")]
+fn credentials_of_role() -> Credentials {
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let session = Some(var("AWS_SESSION_TOKEN")).filter(|token| !token.is_empty());
+    Credentials::new(var("AWS_ACCESS_KEY_ID"), var("AWS_SECRET_ACCESS_KEY"), session, None, "lambda")
+}

@@ -1,0 +1,299 @@
+//! Connecting a provider's account: its credentials are checked with the provider, the channel is stored, the provider is
+//! asked for its webhooks, Pipedrive is told. A try that dies half-way is completed by the same try again.
+
+use serde_json::Value;
+
+use super::{
+    Caller,
+    error::InboxError,
+    ports::{ChannelStore, ConnectOutcome, InstallationStore},
+    tokens::Tokens,
+};
+use crate::{
+    clock::Clock,
+    config::DeliveryChoice,
+    model::{
+        channel::{Channel, ChannelState, Delivery, ProviderKind},
+        ids::{AccountId, ChannelId},
+        installation::Installation,
+        text::{MAX_NAME_BYTES, clean},
+    },
+    pipedrive::{Access, ChannelsApi, Registration, error::PipedriveError},
+    providers::{
+        Account, Provider, Registry, Traits,
+        error::{ProviderError, Refusal},
+    },
+    secrets::SecretCache,
+};
+
+/// Longest name of a channel, in characters.
+const MAX_CHANNEL_NAME: usize = 100;
+
+/// What connecting needs.
+pub struct ConnectPorts<'a> {
+    /// Channels.
+    pub channels: &'a dyn ChannelStore,
+    /// Installations.
+    pub installations: &'a dyn InstallationStore,
+    /// Access to Pipedrive.
+    pub tokens: Tokens<'a>,
+    /// The Channels API.
+    pub api: &'a dyn ChannelsApi,
+    /// The providers.
+    pub providers: &'a Registry,
+    /// To seal the credentials.
+    pub secrets: &'a SecretCache,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// What the bundle's configuration says of delivery.
+    pub delivery: DeliveryChoice,
+}
+
+/// What the set-up page sends.
+#[derive(Debug)]
+pub struct ConnectRequest {
+    /// Which provider.
+    pub provider: String,
+    /// What to call the channel.
+    pub name: String,
+    /// The provider's credentials.
+    pub credentials: Value,
+    /// Where the bundle is reached.
+    pub public_url: String,
+}
+
+/// A channel as the set-up page sees it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChannelView {
+    /// Its id.
+    pub provider_channel_id: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Its provider.
+    pub provider: ProviderKind,
+    /// The icon class that Pipedrive accepted.
+    pub provider_type: String,
+    /// Where its messages end.
+    pub delivery: Delivery,
+    /// Where the provider sends its webhooks.
+    pub webhook_url: String,
+    /// Whether it is served.
+    pub state: ChannelState,
+    /// Whether the caller connected it.
+    pub own: bool,
+}
+
+impl ChannelView {
+    fn new(channel: Channel, caller: &Caller, traits: Traits, public_url: &str) -> Self {
+        Self {
+            webhook_url: webhook_url(public_url, channel.provider, traits, &channel.id),
+            provider_channel_id: channel.id,
+            name: channel.name,
+            provider: channel.provider,
+            provider_type: channel.provider_type,
+            delivery: channel.delivery,
+            state: channel.state,
+            own: channel.owner == caller.user,
+        }
+    }
+}
+
+fn webhook_url(public_url: &str, provider: ProviderKind, traits: Traits, id: &ChannelId) -> String {
+    if traits.webhook_per_channel {
+        format!("{public_url}/webhooks/{provider}/{id}")
+    } else {
+        format!("{public_url}/webhooks/{provider}")
+    }
+}
+
+/// The company's channels, those of other users included.
+pub async fn list(
+    store: &dyn InstallationStore,
+    providers: &Registry,
+    caller: &Caller,
+    public_url: &str,
+) -> Result<Vec<ChannelView>, InboxError> {
+    let members = store.members(caller.company).await?;
+    let mut channels: Vec<Channel> =
+        members.channels.into_iter().filter(|channel| channel.state != ChannelState::Removed).collect();
+    channels.sort_by_key(|channel| channel.created_at);
+    let view = |channel: Channel| {
+        let traits = providers.get(channel.provider).traits();
+        ChannelView::new(channel, caller, traits, public_url)
+    };
+    Ok(channels.into_iter().map(view).collect())
+}
+
+/// Connects an account as a channel of the caller; anew, if it is theirs already.
+pub async fn connect(ports: &ConnectPorts<'_>, caller: &Caller, request: ConnectRequest) -> Result<ChannelView, InboxError> {
+    let kind: ProviderKind =
+        request.provider.parse().map_err(|()| InboxError::invalid_body("provider", "is not one that this bundle knows"))?;
+    let name = clean(request.name.trim(), MAX_NAME_BYTES);
+    if name.is_empty() || name.chars().count() > MAX_CHANNEL_NAME {
+        let problem = format!("has to have 1 to {MAX_CHANNEL_NAME} characters");
+        return Err(InboxError::invalid_body("name", problem));
+    }
+    let (installation, access) = ports.tokens.access(caller.company, caller.user).await?;
+    let provider = ports.providers.get(kind);
+    let account = provider.check(&request.credentials).await.map_err(|e| credentials_error(ports, e))?;
+
+    let wanted = delivery_to_try(ports.delivery, &installation);
+    let (channel, is_new) = store_channel(ports, caller, provider, name, &account, wanted).await?;
+    let connected = announce(ports, provider, &channel, &access, &installation, &request.public_url).await;
+    match connected {
+        Ok(channel) => Ok(ChannelView::new(channel, caller, provider.traits(), &request.public_url)),
+        Err(error) => {
+            if is_new {
+                ports.channels.set_channel_state(&channel, ChannelState::Removed, ports.clock.now()).await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn delivery_to_try(choice: DeliveryChoice, installation: &Installation) -> Delivery {
+    match choice {
+        DeliveryChoice::Channels => Delivery::Channels,
+        DeliveryChoice::Records => Delivery::Records,
+        DeliveryChoice::Auto => installation.delivery.unwrap_or(Delivery::Channels),
+    }
+}
+
+/// The account as it leads to its channel. A chat whose webhooks name the channel needs no such way, and its address is
+/// just what somebody typed: it is told apart by company, so that nobody can take another's by typing it first.
+fn account_id(caller: &Caller, traits: Traits, account: &Account) -> Result<AccountId, InboxError> {
+    if !traits.webhook_per_channel {
+        return Ok(account.id.clone());
+    }
+    AccountId::parse(&format!("{}.{}", caller.company, account.id))
+        .map_err(|_| InboxError::invalid_body("credentials", "name an account with too long an id"))
+}
+
+/// Stores the channel, under the id that it had if the caller connected the same account before.
+async fn store_channel(
+    ports: &ConnectPorts<'_>,
+    caller: &Caller,
+    provider: &dyn Provider,
+    name: String,
+    account: &Account,
+    delivery: Delivery,
+) -> Result<(Channel, bool), InboxError> {
+    let secrets = ports.secrets.get().await?;
+    let plain = account.credentials.to_string();
+    let mut channel = Channel {
+        id: ChannelId::new(caller.company),
+        company: caller.company,
+        owner: caller.user,
+        provider: provider.kind(),
+        account: account_id(caller, provider.traits(), account)?,
+        name,
+        provider_type: provider.traits().provider_type.to_owned(),
+        state: ChannelState::Active,
+        delivery,
+        credentials: None,
+        created_at: ports.clock.now(),
+    };
+    channel.credentials = Some(secrets.vault.seal(&channel.seal_context(), plain.as_bytes())?);
+    let taken = match ports.channels.save_channel(&channel).await? {
+        ConnectOutcome::Stored => return Ok((channel, true)),
+        ConnectOutcome::AccountTaken(taken) => taken,
+    };
+    if taken.channel.company() != caller.company || taken.owner != caller.user {
+        return Err(InboxError::Forbidden("this account is connected by another user already".to_owned()));
+    }
+    let before = ports.channels.channel(&taken.channel).await?;
+    channel.id = taken.channel;
+    channel.created_at = before.map_or(channel.created_at, |before| before.created_at);
+    channel.credentials = Some(secrets.vault.seal(&channel.seal_context(), plain.as_bytes())?);
+    match ports.channels.save_channel(&channel).await? {
+        ConnectOutcome::Stored => Ok((channel, false)),
+        ConnectOutcome::AccountTaken(_) => {
+            Err(InboxError::Forbidden("this account is being connected by another user".to_owned()))
+        }
+    }
+}
+
+/// Tells the provider and Pipedrive, and stores what Pipedrive made of it.
+async fn announce(
+    ports: &ConnectPorts<'_>,
+    provider: &dyn Provider,
+    channel: &Channel,
+    access: &Access,
+    installation: &Installation,
+    public_url: &str,
+) -> Result<Channel, InboxError> {
+    let mut channel = channel.clone();
+    let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
+    let credentials = ports.secrets.get().await?.vault.open(&channel.seal_context(), sealed)?;
+    let webhook = webhook_url(public_url, channel.provider, provider.traits(), &channel.id);
+    provider.subscribe(&credentials, &webhook).await.map_err(|error| credentials_error(ports, error))?;
+    if channel.delivery == Delivery::Channels {
+        match register(ports.api, access, &channel, provider.traits(), public_url).await {
+            Ok(provider_type) => channel.provider_type = provider_type,
+            Err(PipedriveError::Gone { status }) if ports.delivery == DeliveryChoice::Auto => {
+                tracing::info!(company = %channel.company, status, "no Channels API; delivering to records");
+                channel.delivery = Delivery::Records;
+            }
+            Err(error) => return Err(registration_error(error)),
+        }
+    }
+    ports.channels.save_channel(&channel).await?;
+    if installation.delivery != Some(channel.delivery) {
+        ports.installations.set_delivery(channel.company, channel.owner, channel.delivery).await?;
+    }
+    Ok(channel)
+}
+
+/// Registers the channel and returns the icon class that Pipedrive took: its newer reference lists `other` alone, so that
+/// is tried when it refuses another.
+pub async fn register(
+    api: &dyn ChannelsApi,
+    access: &Access,
+    channel: &Channel,
+    traits: Traits,
+    public_url: &str,
+) -> Result<String, PipedriveError> {
+    let avatar_url = format!("{public_url}/inbox/assets/icon-{}.png", channel.provider);
+    let registration = |provider_type| Registration {
+        id: &channel.id,
+        name: &channel.name,
+        avatar_url: &avatar_url,
+        provider_type,
+        template_support: traits.templates,
+    };
+    let mut provider_type = traits.provider_type;
+    let mut result = api.register(access, &registration(provider_type)).await;
+    if matches!(result, Err(PipedriveError::Invalid { .. })) && provider_type != "other" {
+        provider_type = "other";
+        result = api.register(access, &registration(provider_type)).await;
+    }
+    match result {
+        Ok(()) | Err(PipedriveError::ChannelExists) => Ok(provider_type.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+fn registration_error(error: PipedriveError) -> InboxError {
+    match error {
+        PipedriveError::AdminOnly => {
+            InboxError::Forbidden("only an admin of the Pipedrive company may register channels".to_owned())
+        }
+        PipedriveError::Gone { .. } => InboxError::Forbidden("this Pipedrive account does not offer the Channels API".to_owned()),
+        error => InboxError::Pipedrive(error),
+    }
+}
+
+/// What the person who typed the credentials hears. Never 401: that is about their session, not about the provider's.
+fn credentials_error(ports: &ConnectPorts<'_>, error: ProviderError) -> InboxError {
+    match error {
+        ProviderError::Refused { refusal: Refusal::Invalid, message, .. } => match message.split_once(": ") {
+            Some((field, problem)) if field.starts_with("credentials") => InboxError::invalid_body(field, problem),
+            _ => InboxError::invalid_body("credentials", message),
+        },
+        ProviderError::Refused { message, .. } => InboxError::invalid_body("credentials", message),
+        ProviderError::Transient { .. } | ProviderError::Uncertain { .. } => {
+            InboxError::invalid_body("credentials", "could not be checked: the provider does not answer; try again")
+        }
+        error @ ProviderError::RateLimited { .. } => InboxError::from_provider(error, ports.clock.now()),
+    }
+}

@@ -1,0 +1,129 @@
+//! The life of an installation: consent, its withdrawal, and coming back.
+
+use std::time::Duration;
+
+use super::{
+    connect,
+    error::InboxError,
+    ports::{ChannelStore, InstallationStore},
+    tokens::{self, keep_alive_due},
+};
+use crate::{
+    clock::Clock,
+    model::{
+        channel::{ChannelState, Delivery},
+        ids::{CompanyId, UserId},
+        installation::{Installation, InstallationState},
+    },
+    pipedrive::{Access, ChannelsApi, OAuth, Users, error::PipedriveError},
+    providers::Registry,
+    secrets::SecretCache,
+    telemetry,
+};
+
+/// How often a state change is tried against a renewal of the tokens at the same time.
+const TRIES: usize = 5;
+
+/// What installing needs.
+pub struct InstallPorts<'a> {
+    /// Installations.
+    pub store: &'a dyn InstallationStore,
+    /// Channels.
+    pub channels: &'a dyn ChannelStore,
+    /// Pipedrive's OAuth server.
+    pub oauth: &'a dyn OAuth,
+    /// Who the user is.
+    pub users: &'a dyn Users,
+    /// To register channels anew.
+    pub api: &'a dyn ChannelsApi,
+    /// To register channels anew.
+    pub providers: &'a Registry,
+    /// To sign in at the OAuth server and to seal the tokens.
+    pub secrets: &'a SecretCache,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// Turns an authorization code into an installation. A user who comes back gets their channels back, and what waited for
+/// them is delivered.
+pub async fn complete(
+    ports: &InstallPorts<'_>,
+    code: &str,
+    redirect_uri: &str,
+    public_url: &str,
+) -> Result<Installation, InboxError> {
+    let secrets = ports.secrets.get().await?;
+    let grant = ports.oauth.exchange(&secrets, code, redirect_uri).await.map_err(|error| match error {
+        PipedriveError::InvalidGrant => {
+            InboxError::BadRequest { parameter: "code", problem: "was used before or has expired".to_owned() }
+        }
+        error => InboxError::Pipedrive(error),
+    })?;
+    let access = Access { api_domain: grant.api_domain.clone(), token: grant.access_token.clone(), version: 0 };
+    let me = ports.users.me(&access).await.map_err(InboxError::Pipedrive)?;
+    let before = ports.store.installation(me.company, me.user).await?;
+    let now = ports.clock.now();
+    let installation = Installation {
+        company: me.company,
+        user: me.user,
+        company_name: me.company_name,
+        user_name: me.user_name,
+        tokens: Some(tokens::seal(&secrets.vault, me.company, me.user, &grant)?),
+        api_domain: grant.api_domain,
+        public_url: public_url.to_owned(),
+        state: InstallationState::Connected,
+        access_until: now.plus(Duration::from_secs(grant.expires_in)),
+        refreshed_at: now,
+        version: before.as_ref().map_or(0, |before| before.version) + 1,
+        delivery: before.and_then(|before| before.delivery),
+    };
+    ports.store.save_grant(&installation, keep_alive_due(now)).await?;
+    tracing::info!(company = %me.company, user = %me.user, "installed");
+    bring_back_channels(ports, &installation, &access).await?;
+    Ok(installation)
+}
+
+/// Registers the user's channels anew. One that Pipedrive refuses stays out of service, and the set-up page shows it.
+async fn bring_back_channels(ports: &InstallPorts<'_>, installation: &Installation, access: &Access) -> Result<(), InboxError> {
+    let members = ports.store.members(installation.company).await?;
+    let mine = |owner: UserId, state| owner == installation.user && state == ChannelState::Uninstalled;
+    for channel in members.channels.into_iter().filter(|channel| mine(channel.owner, channel.state)) {
+        // Served before it is registered: Pipedrive reads it within the same second.
+        ports.channels.set_channel_state(&channel, ChannelState::Active, ports.clock.now()).await?;
+        if channel.delivery != Delivery::Channels {
+            continue;
+        }
+        let provider = ports.providers.get(channel.provider);
+        let registered = connect::register(ports.api, access, &channel, provider.traits(), &installation.public_url).await;
+        if let Err(error) = registered {
+            telemetry::log_error("a channel of a returning user could not be registered", &error);
+            ports.channels.set_channel_state(&channel, ChannelState::Uninstalled, ports.clock.now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The user removed the app in Pipedrive: the tokens go, their channels are not served any more. Messages that wait stay,
+/// in case the user comes back. Repeatable.
+pub async fn uninstall(
+    store: &dyn InstallationStore,
+    channels: &dyn ChannelStore,
+    clock: &dyn Clock,
+    company: CompanyId,
+    user: UserId,
+) -> Result<(), InboxError> {
+    for _ in 0..TRIES {
+        let Some(installation) = store.installation(company, user).await? else { return Ok(()) };
+        if installation.state == InstallationState::Uninstalled
+            || store.set_installation_state(&installation, InstallationState::Uninstalled).await?
+        {
+            break;
+        }
+    }
+    let members = store.members(company).await?;
+    for channel in members.channels.iter().filter(|c| c.owner == user && c.state == ChannelState::Active) {
+        channels.set_channel_state(channel, ChannelState::Uninstalled, clock.now()).await?;
+    }
+    tracing::info!(%company, %user, "uninstalled");
+    Ok(())
+}

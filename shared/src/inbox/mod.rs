@@ -1,0 +1,26 @@
+//! The use cases: what the bundle does, over ports. No HTTP, no AWS.
+
+pub mod connect;
+pub mod deliver;
+pub mod error;
+pub mod install;
+pub mod ports;
+pub mod read;
+pub mod receive;
+pub mod redeliver;
+pub mod remove;
+pub mod retry;
+pub mod send;
+pub mod tokens;
+pub mod view;
+
+use crate::model::ids::{CompanyId, UserId};
+
+/// Who is asking, as a verified session says. The tenant of a request is always this one's company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant.
+    pub company: CompanyId,
+    /// The user.
+    pub user: UserId,
+}

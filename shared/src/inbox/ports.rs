@@ -1,0 +1,348 @@
+//! What the use cases need from the outside, one trait per need, so that a function holds only what it uses and its role
+//! allows only that. `store` implements the table's ports, `pipedrive` and `providers` the others.
+
+use async_trait::async_trait;
+
+use crate::model::{
+    channel::{Channel, ChannelState, Delivery, ProviderKind},
+    conversation::{Conversation, Rest, Stamp},
+    cursor::{ConversationCursor, MessageCursor},
+    ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
+    installation::{Installation, InstallationState},
+    message::{FailureReason, Message},
+    status::Status,
+    time::Timestamp,
+};
+
+/// Why the table did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or was throttled past the client's own retries. Whether a write took place is not certain; every
+    /// write of this bundle may be repeated.
+    #[error("the table failed to {operation}")]
+    Unavailable {
+        /// What was asked.
+        operation: &'static str,
+        /// The client's report.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Others kept writing the same record.
+    #[error("too many writers at once while trying to {operation}")]
+    Contended {
+        /// What was asked.
+        operation: &'static str,
+    },
+    /// A record does not have the shape that this version writes.
+    #[error("a stored {kind} cannot be read")]
+    Corrupt {
+        /// The record's kind.
+        kind: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone)]
+pub struct Page<T, C> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next page starts; none when this is the last.
+    pub next: Option<C>,
+}
+
+/// Reads what the manifest endpoints show. Each call is one round trip.
+#[async_trait]
+pub trait InboxReader: Send + Sync {
+    /// A channel, as last written.
+    async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
+    /// A conversation, as last written.
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// Conversations of a channel by newest message. May lag behind a write by moments.
+    async fn conversations(
+        &self,
+        channel: &ChannelId,
+        after: Option<&ConversationCursor>,
+        limit: usize,
+    ) -> Result<Page<Conversation, ConversationCursor>, StoreError>;
+    /// Conversations of a company across its channels by newest message. May lag behind a write by moments.
+    async fn conversations_of_company(
+        &self,
+        company: CompanyId,
+        after: Option<&ConversationCursor>,
+        limit: usize,
+    ) -> Result<Page<Conversation, ConversationCursor>, StoreError>;
+    /// Messages of a conversation, newest first.
+    async fn messages(
+        &self,
+        conversation: &ConversationId,
+        after: Option<&MessageCursor>,
+        limit: usize,
+    ) -> Result<Page<Message, MessageCursor>, StoreError>;
+    /// A message, as last written.
+    async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;
+}
+
+/// Whose account a webhook is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountOwner {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The user whose installation delivers it.
+    pub owner: UserId,
+}
+
+/// An incoming message on its way into the table.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// The conversation, as it should be when it does not exist yet. When it does, its customer's name, keys and reply
+    /// window are brought up to date from this.
+    pub conversation: Conversation,
+    /// Whether it exists already.
+    pub known: bool,
+    /// Whether the customer's name is really theirs. A stand-in does not replace a name.
+    pub name_known: bool,
+    /// The message.
+    pub message: Message,
+    /// Its entry in the outbox.
+    pub stamp: Stamp,
+    /// When `redeliver` looks after it, should the stream miss it.
+    pub due_at: Timestamp,
+}
+
+/// What became of a [`NewMessage`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreOutcome {
+    /// It is stored, with its dedupe record and its outbox entry.
+    Stored,
+    /// The provider's message id was stored before. Nothing changed.
+    Duplicate,
+    /// The customer has a conversation by now, or the one that they had is gone. Look again. Nothing changed.
+    LookAgain,
+}
+
+/// What is known of a provider's message id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// The message that it names.
+    Message(MessageId),
+    /// No message yet. Statuses that came before it wait here.
+    Unknown {
+        /// The furthest of them.
+        parked: Option<(Status, Option<FailureReason>)>,
+    },
+}
+
+/// Stores what providers report.
+#[async_trait]
+pub trait ReceiveStore: Send + Sync {
+    /// Who connected the provider's account. 1 read.
+    async fn account_owner(&self, provider: ProviderKind, account: &AccountId) -> Result<Option<AccountOwner>, StoreError>;
+    /// A channel, as last written.
+    async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
+    /// The conversation with the customer of that name, with the name under which it was found; the first of `keys` that
+    /// has one wins. 1 read.
+    async fn conversation_of(
+        &self,
+        channel: &ChannelId,
+        keys: &[ContactKey],
+    ) -> Result<Option<(ContactKey, ConversationId)>, StoreError>;
+    /// Stores message, dedupe record and outbox entry in one transaction; the conversation too, if it is new.
+    async fn store_message(&self, new: &NewMessage) -> Result<StoreOutcome, StoreError>;
+    /// What the provider's message id names.
+    async fn reference(&self, channel: &ChannelId, id: &ProviderMessageId) -> Result<Reference, StoreError>;
+    /// Keeps a status until its message is known. False if the reference changed since it was read: look again.
+    async fn park_status(
+        &self,
+        channel: &ChannelId,
+        id: &ProviderMessageId,
+        seen: &Reference,
+        status: Status,
+        failure: Option<&FailureReason>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Moves the status of a message of `channel` forward and owes the change to Pipedrive. False if there is no such
+    /// message in the channel or its status is as far or further.
+    async fn advance_status(
+        &self,
+        channel: &ChannelId,
+        message: &MessageId,
+        status: Status,
+        failure: Option<&FailureReason>,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+}
+
+/// Stores what the company sends. The order is: `begin`, the provider's call, `finish`.
+#[async_trait]
+pub trait SendStore: ReceiveStore {
+    /// Channel and conversation, as last written, in one round trip.
+    async fn channel_and_conversation(
+        &self,
+        channel: &ChannelId,
+        conversation: &ConversationId,
+    ) -> Result<(Option<Channel>, Option<Conversation>), StoreError>;
+    /// Stores the message as under way, and an outbox entry that ends its wait if nobody else does.
+    /// False if the conversation is gone.
+    async fn begin_send(&self, message: &Message, stamp: Stamp, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// Stores how it ended: `message` has the provider's id and status, or the failure. A status that came before it is
+    /// applied in the same write. `owed`: whether Pipedrive has to be told by the outbox; not when the caller tells it in
+    /// its answer.
+    async fn finish_send(
+        &self,
+        channel: &ChannelId,
+        message: &Message,
+        owed: Option<Stamp>,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError>;
+}
+
+/// What a delivery round changes in an outbox, in one conditional write.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Entries that are done, with the stamps that were delivered.
+    pub done: Vec<(Place, Stamp)>,
+    /// What happens with the rest.
+    pub then: Then,
+}
+
+/// When an outbox is looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// At once if anything is left: the write itself wakes `deliver`; `redeliver` looks after it from `due_at` on.
+    Continue {
+        /// See above.
+        due_at: Timestamp,
+    },
+    /// After a pause.
+    Wait(Rest),
+    /// When the installation works again. Takes no attempts meanwhile.
+    Hold {
+        /// Why.
+        reason: FailureReason,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// Something that `redeliver` or `keep-tokens` has to look after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueWork {
+    /// A conversation's outbox.
+    Outbox(ConversationId),
+    /// A removed channel of which something may be left.
+    Removal(ChannelId),
+    /// An installation whose tokens should be renewed before they die unused.
+    Tokens(CompanyId, UserId),
+    /// An installation that works again; outboxes held for it may go on.
+    Release(CompanyId, UserId),
+}
+
+/// The delivery queue.
+#[async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// A conversation, as last written.
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// Its messages at `places` (at most 100), as last written; those that are gone are left out.
+    async fn messages_at(&self, conversation: &ConversationId, places: &[Place]) -> Result<Vec<Message>, StoreError>;
+    /// Applies a settlement if the outbox is still as in `seen`. False if not: read again.
+    async fn settle(&self, seen: &Conversation, settlement: &Settlement) -> Result<bool, StoreError>;
+    /// Marks a message that can't be delivered, so that it is found among the dead.
+    async fn bury(
+        &self,
+        company: CompanyId,
+        message: &MessageId,
+        reason: &FailureReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Ends the wait for a provider's answer that did not come: the message fails with `reason`.
+    /// False if the answer came after all.
+    async fn give_up_sending(&self, message: &MessageId, reason: &FailureReason) -> Result<bool, StoreError>;
+    /// What is due, oldest first, over all shards, at most `limit` a shard.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError>;
+    /// Writes the conversation so that the stream wakes `deliver`, and comes back at `due_at` if that fails too.
+    async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError>;
+    /// Up to `limit` outboxes held for the installation, oldest first, made deliverable again. How many there were.
+    async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Notes that nothing is held for the installation any more.
+    async fn released(&self, company: CompanyId, user: UserId) -> Result<(), StoreError>;
+}
+
+/// Everybody and everything in a company.
+#[derive(Debug, Clone, Default)]
+pub struct Members {
+    /// Its users who authorized the app, whatever became of it.
+    pub installations: Vec<Installation>,
+    /// Its channels, removed ones included.
+    pub channels: Vec<Channel>,
+}
+
+/// A try to become the one who renews an installation's tokens.
+#[derive(Debug, Clone)]
+pub enum Lease {
+    /// Ours until it ends.
+    Taken,
+    /// Somebody else has it, or renewed the tokens meanwhile: read again.
+    Missed,
+}
+
+/// Installations and their tokens.
+#[async_trait]
+pub trait InstallationStore: Send + Sync {
+    /// An installation, as last written.
+    async fn installation(&self, company: CompanyId, user: UserId) -> Result<Option<Installation>, StoreError>;
+    /// Stores a fresh grant over whatever was there, ends any lease, and has held outboxes released.
+    /// The version given is one more than the stored one.
+    async fn save_grant(&self, installation: &Installation, refresh_due: Timestamp) -> Result<(), StoreError>;
+    /// Takes the lease on renewing version `version` of the tokens, until `until`.
+    async fn take_lease(
+        &self,
+        installation: &Installation,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError>;
+    /// Stores renewed tokens (`renewed.version` is the old one plus one) and ends the lease. False if the tokens were
+    /// renewed or replaced by somebody else.
+    async fn save_renewed(&self, renewed: &Installation, refresh_due: Timestamp) -> Result<bool, StoreError>;
+    /// Gives the lease back without having renewed.
+    async fn end_lease(&self, company: CompanyId, user: UserId, owner: &str) -> Result<(), StoreError>;
+    /// Changes the state if the tokens are still those of `version`. `Uninstalled` drops them.
+    /// False if they are not.
+    async fn set_installation_state(&self, installation: &Installation, state: InstallationState) -> Result<bool, StoreError>;
+    /// Remembers where messages of the installation end.
+    async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery) -> Result<(), StoreError>;
+    /// Users and channels of a company, as last written. 1 query.
+    async fn members(&self, company: CompanyId) -> Result<Members, StoreError>;
+    /// Installations whose tokens should be renewed, at most `limit`.
+    async fn tokens_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(CompanyId, UserId)>, StoreError>;
+}
+
+/// What became of a try to store a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectOutcome {
+    /// It is stored, and the provider's account leads to it.
+    Stored,
+    /// The account is connected already.
+    AccountTaken(AccountOwner),
+}
+
+/// Channels' beginning and end.
+#[async_trait]
+pub trait ChannelStore: Send + Sync {
+    /// A channel, as last written.
+    async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
+    /// Stores a new channel, or the same one anew, together with the way from the provider's account to it.
+    async fn save_channel(&self, channel: &Channel) -> Result<ConnectOutcome, StoreError>;
+    /// Changes the state of a channel that is not removed. `Removed` also ends the way from the account, drops the
+    /// credentials and has the rest erased from `due_at` on. False if it was removed or unknown already.
+    async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// Erases up to `limit` conversations of the channel, each whole. How many there were.
+    async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError>;
+    /// Erases one conversation whole: messages, references, names. Repeatable.
+    async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
+    /// Comes back to a removed channel at `due_at`; never again if none.
+    async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError>;
+}

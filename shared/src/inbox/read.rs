@@ -1,0 +1,142 @@
+//! What Pipedrive reads through the manifest. One round trip to the table each; a list of conversations with their
+//! messages takes two in sequence, whatever the sizes.
+
+use futures_util::{StreamExt, TryStreamExt, future::try_join, future::try_join3, stream};
+
+use super::{
+    error::InboxError,
+    ports::{InboxReader, Page},
+    view::{ConversationView, MessageView, SenderView},
+};
+use crate::model::{
+    channel::{Channel, ChannelState},
+    cursor::{ConversationCursor, MessageCursor},
+    ids::{ChannelId, ConversationId, MessageId, ParticipantId},
+    message::Message,
+};
+
+/// How many conversations' messages are read at the same time: all of the largest page.
+const PARALLEL_READS: usize = 100;
+
+/// What `getConversations` asks for. Limits are within 1..=100 already.
+#[derive(Debug, Clone)]
+pub struct ConversationsQuery {
+    /// Conversations on the page.
+    pub conversations_limit: usize,
+    /// Messages with each.
+    pub messages_limit: usize,
+    /// Where the page starts.
+    pub after: Option<String>,
+}
+
+/// What `getConversationById` asks for. The limit is within 1..=100 already.
+#[derive(Debug, Clone)]
+pub struct MessagesQuery {
+    /// Messages on the page.
+    pub messages_limit: usize,
+    /// Where the page starts.
+    pub after: Option<String>,
+}
+
+/// A page of conversations.
+#[derive(Debug, Clone)]
+pub struct ConversationsPage {
+    /// Newest first.
+    pub conversations: Vec<ConversationView>,
+    /// Where the next page starts; empty at the end.
+    pub after: String,
+}
+
+/// The channel, if it is served.
+pub fn served(channel: Option<Channel>) -> Result<Channel, InboxError> {
+    match channel {
+        Some(channel) if channel.state == ChannelState::Active => Ok(channel),
+        Some(channel) if channel.state == ChannelState::Uninstalled => {
+            Err(InboxError::Unauthorized("the channel's owner has uninstalled the app"))
+        }
+        _ => Err(InboxError::NotFound("channel")),
+    }
+}
+
+/// A channel that is served.
+pub async fn channel(store: &dyn InboxReader, id: &ChannelId) -> Result<Channel, InboxError> {
+    served(store.channel(id).await?)
+}
+
+/// Conversations by newest message, each with its newest messages.
+pub async fn conversations(
+    store: &dyn InboxReader,
+    id: &ChannelId,
+    query: ConversationsQuery,
+) -> Result<ConversationsPage, InboxError> {
+    let after = query.after.as_deref().filter(|after| !after.is_empty()).map(ConversationCursor::decode).transpose();
+    let after = after.map_err(|_| bad_cursor())?;
+    let (channel, page) = try_join(store.channel(id), store.conversations(id, after.as_ref(), query.conversations_limit)).await?;
+    let channel = served(channel)?;
+    let views = stream::iter(page.items)
+        .map(|conversation| async {
+            let messages = store.messages(&conversation.id, None, query.messages_limit).await?;
+            let next = next_cursor(&messages);
+            Ok::<_, InboxError>(ConversationView::new(&channel, conversation, messages.items, next))
+        })
+        .buffered(PARALLEL_READS)
+        .try_collect()
+        .await?;
+    Ok(ConversationsPage { conversations: views, after: page.next.map(|cursor| cursor.encode()).unwrap_or_default() })
+}
+
+/// One conversation with a page of its messages.
+pub async fn conversation(
+    store: &dyn InboxReader,
+    channel: &ChannelId,
+    id: &ConversationId,
+    query: MessagesQuery,
+) -> Result<ConversationView, InboxError> {
+    let after = query.after.as_deref().filter(|after| !after.is_empty()).map(MessageCursor::decode).transpose();
+    let after = after.map_err(|_| bad_cursor())?;
+    let (channel, conversation, messages) =
+        try_join3(store.channel(channel), store.conversation(id), store.messages(id, after.as_ref(), query.messages_limit))
+            .await?;
+    let channel = served(channel)?;
+    let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("conversation"))?;
+    let next = next_cursor(&messages);
+    Ok(ConversationView::new(&channel, conversation, messages.items, next))
+}
+
+/// One message of the channel; of `conversation`, if the caller names it.
+pub async fn message(
+    store: &dyn InboxReader,
+    channel: &ChannelId,
+    conversation: Option<&ConversationId>,
+    id: &MessageId,
+) -> Result<MessageView, InboxError> {
+    let home = id.conversation();
+    let (channel, found, message) = try_join3(store.channel(channel), store.conversation(&home), store.message(id)).await?;
+    let channel = served(channel)?;
+    let in_channel = found.is_some_and(|found| found.channel == channel.id) && conversation.is_none_or(|named| *named == home);
+    message.filter(|_| in_channel).map(MessageView::from).ok_or(InboxError::NotFound("message"))
+}
+
+/// Name and picture of a participant of the channel.
+pub async fn sender(store: &dyn InboxReader, channel: &ChannelId, id: &ParticipantId) -> Result<SenderView, InboxError> {
+    let Some(conversation) = id.conversation() else {
+        let channel = served(store.channel(channel).await?)?;
+        return if channel.id.source_user() == *id {
+            Ok(SenderView::company_side(&channel))
+        } else {
+            Err(InboxError::NotFound("sender"))
+        };
+    };
+    let (channel, conversation) = try_join(store.channel(channel), store.conversation(&conversation)).await?;
+    let channel = served(channel)?;
+    let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("sender"))?;
+    Ok(SenderView::customer(conversation))
+}
+
+fn next_cursor(page: &Page<Message, MessageCursor>) -> String {
+    page.next.as_ref().map(MessageCursor::encode).unwrap_or_default()
+}
+
+fn bad_cursor() -> InboxError {
+    InboxError::BadRequest { parameter: "after", problem: "not a cursor of this list".to_owned() }
+}

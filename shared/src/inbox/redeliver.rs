@@ -1,0 +1,86 @@
+//! Each minute: what is due. Outboxes whose pause is over, or that the stream missed, are touched so that the stream
+//! wakes `deliver`; held ones are let go when their installation works again; removed channels are erased.
+
+use futures_util::{StreamExt, stream};
+
+use super::{
+    ports::{ChannelStore, DueWork, OutboxStore, StoreError},
+    receive::STREAM_GRACE,
+    remove,
+};
+use crate::{clock::Clock, model::time::Timestamp, telemetry};
+
+/// Most pieces of work taken from one shard in one run.
+const PER_SHARD: usize = 250;
+/// Held outboxes let go in one run. The next run goes on.
+const RELEASED_PER_RUN: usize = 500;
+/// Pieces of work at the same time.
+const PARALLEL: usize = 16;
+
+/// What redelivering needs.
+pub struct RedeliverPorts<'a> {
+    /// The queue.
+    pub outbox: &'a dyn OutboxStore,
+    /// Channels to erase.
+    pub channels: &'a dyn ChannelStore,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What a run did, for the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Outboxes touched.
+    pub woken: usize,
+    /// Held outboxes let go.
+    pub released: usize,
+    /// Conversations of removed channels erased.
+    pub erased: usize,
+    /// Pieces of work that failed; they stay due.
+    pub failed: usize,
+}
+
+/// Does what is due. One failing piece does not keep the others from being done.
+pub async fn run(ports: &RedeliverPorts<'_>) -> Result<Summary, StoreError> {
+    let now = ports.clock.now();
+    let work = ports.outbox.due(now, PER_SHARD).await?;
+    let mut results = stream::iter(work).map(|piece| one(ports, piece, now)).buffer_unordered(PARALLEL);
+    let mut summary = Summary::default();
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(part) => {
+                summary.woken += part.woken;
+                summary.released += part.released;
+                summary.erased += part.erased;
+            }
+            Err(error) => {
+                summary.failed += 1;
+                telemetry::log_error("a piece of due work failed and stays due", &error);
+            }
+        }
+    }
+    Ok(summary)
+}
+
+async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Result<Summary, StoreError> {
+    let mut summary = Summary::default();
+    match piece {
+        DueWork::Outbox(conversation) => {
+            ports.outbox.wake(&conversation, now.plus(STREAM_GRACE)).await?;
+            summary.woken = 1;
+        }
+        DueWork::Removal(channel) => {
+            summary.erased = remove::erase(ports.channels, &channel, now, remove::PER_RUN).await?;
+        }
+        DueWork::Release(company, user) => {
+            summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;
+            // Only after a look that found nothing: the index may lag behind one that was held a moment ago.
+            if summary.released == 0 {
+                ports.outbox.released(company, user).await?;
+            }
+        }
+        // keep-tokens' own.
+        DueWork::Tokens(..) => {}
+    }
+    Ok(summary)
+}

@@ -1,0 +1,155 @@
+//! Removing: a channel with all that is in it, or one conversation. What is removed is not served from that moment on;
+//! what is left of it is erased at once if it is little, by `redeliver` if it is much. Every step may be repeated.
+
+use std::time::Duration;
+
+use super::{
+    Caller,
+    error::InboxError,
+    ports::{ChannelStore, InboxReader, StoreError},
+    tokens::{TokenError, Tokens},
+};
+use crate::{
+    clock::Clock,
+    model::{
+        channel::{Channel, ChannelState, Delivery},
+        ids::{ChannelId, CompanyId, ConversationId, UserId},
+        time::Timestamp,
+    },
+    pipedrive::{Access, ChannelsApi, error::PipedriveError},
+};
+
+/// Conversations erased within a request.
+const AT_ONCE: usize = 25;
+/// Conversations erased in one background run.
+pub const PER_RUN: usize = 200;
+/// When to look whether a message that was on its way when the channel was removed came in after all.
+const STRAGGLERS: Duration = Duration::from_mins(15);
+/// When to go on erasing.
+const NEXT: Duration = Duration::from_secs(30);
+
+/// What removing needs.
+pub struct RemovePorts<'a> {
+    /// Channels.
+    pub channels: &'a dyn ChannelStore,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What removing on the owner's behalf needs besides.
+pub struct OwnerRemovePorts<'a> {
+    /// The rest.
+    pub remove: RemovePorts<'a>,
+    /// To find a conversation.
+    pub reader: &'a dyn InboxReader,
+    /// Access to Pipedrive.
+    pub tokens: Tokens<'a>,
+    /// The Channels API.
+    pub api: &'a dyn ChannelsApi,
+}
+
+/// What Pipedrive is told.
+#[derive(Clone, Copy)]
+enum Deletion<'a> {
+    Channel(&'a ChannelId),
+    Conversation(&'a ChannelId, &'a ConversationId),
+}
+
+impl Deletion<'_> {
+    async fn tell(self, api: &dyn ChannelsApi, access: &Access) -> Result<(), PipedriveError> {
+        match self {
+            Self::Channel(channel) => api.delete_channel(access, channel).await,
+            Self::Conversation(channel, conversation) => api.delete_conversation(access, channel, conversation).await,
+        }
+    }
+}
+
+/// Pipedrive's user removed the channel in Pipedrive. A channel that is gone, or never was, is as it should be.
+pub async fn remove_channel_by_pipedrive(ports: &RemovePorts<'_>, id: &ChannelId) -> Result<(), InboxError> {
+    match ports.channels.channel(id).await? {
+        Some(channel) => Ok(remove(ports, channel).await?),
+        None => Ok(()),
+    }
+}
+
+/// The channel's owner removes it here; Pipedrive is told.
+pub async fn remove_channel_by_owner(ports: &OwnerRemovePorts<'_>, caller: &Caller, id: &ChannelId) -> Result<(), InboxError> {
+    let channel = ports.remove.channels.channel(id).await?;
+    let channel = channel
+        .filter(|found| found.company == caller.company && found.state != ChannelState::Removed)
+        .ok_or(InboxError::NotFound("channel"))?;
+    if channel.owner != caller.user {
+        return Err(InboxError::Forbidden("only the user who connected the channel may remove it".to_owned()));
+    }
+    if channel.delivery == Delivery::Channels {
+        tell_pipedrive(ports, caller.company, caller.user, Deletion::Channel(id)).await?;
+    }
+    Ok(remove(&ports.remove, channel).await?)
+}
+
+/// The owner of the conversation's channel deletes it; Pipedrive is told.
+pub async fn delete_conversation(ports: &OwnerRemovePorts<'_>, caller: &Caller, id: &ConversationId) -> Result<(), InboxError> {
+    let conversation = ports.reader.conversation(id).await?;
+    let conversation =
+        conversation.filter(|found| found.company == caller.company).ok_or(InboxError::NotFound("conversation"))?;
+    if conversation.owner != caller.user {
+        return Err(InboxError::Forbidden("only the user who connected the channel may delete its conversations".to_owned()));
+    }
+    let channel = ports.remove.channels.channel(&conversation.channel).await?;
+    if channel.is_some_and(|channel| channel.delivery == Delivery::Channels) {
+        tell_pipedrive(ports, caller.company, caller.user, Deletion::Conversation(&conversation.channel, id)).await?;
+    }
+    Ok(ports.remove.channels.erase_conversation(&conversation).await?)
+}
+
+/// Calls Pipedrive, with renewed tokens if it refuses the first. What Pipedrive does not have need not be deleted there;
+/// neither does what a user's withdrawn consent keeps us from reaching.
+async fn tell_pipedrive(
+    ports: &OwnerRemovePorts<'_>,
+    company: CompanyId,
+    user: UserId,
+    deletion: Deletion<'_>,
+) -> Result<(), InboxError> {
+    let access = match ports.tokens.access(company, user).await {
+        Ok((_, access)) => access,
+        Err(TokenError::NotConnected) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut result = deletion.tell(ports.api, &access).await;
+    if result == Err(PipedriveError::Unauthorized) {
+        result = match ports.tokens.renew(company, user, access.version).await {
+            Ok((_, access)) => deletion.tell(ports.api, &access).await,
+            Err(TokenError::NotConnected) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+    }
+    match result {
+        Ok(()) | Err(PipedriveError::NotFound | PipedriveError::Gone { .. }) => Ok(()),
+        Err(PipedriveError::Forbidden { .. }) => {
+            Err(InboxError::Forbidden("Pipedrive allows this to the app's owner alone".to_owned()))
+        }
+        Err(error) => Err(InboxError::Pipedrive(error)),
+    }
+}
+
+async fn remove(ports: &RemovePorts<'_>, channel: Channel) -> Result<(), StoreError> {
+    let now = ports.clock.now();
+    if channel.state != ChannelState::Removed {
+        ports.channels.set_channel_state(&channel, ChannelState::Removed, now.plus(NEXT)).await?;
+    }
+    erase(ports.channels, &channel.id, now, AT_ONCE).await?;
+    Ok(())
+}
+
+/// Erases up to `limit` conversations of a removed channel and says when to come back: soon if there may be more, later
+/// for stragglers, never after a look that found nothing. How many were erased.
+pub async fn erase(channels: &dyn ChannelStore, id: &ChannelId, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    let erased = channels.erase_conversations(id, limit).await?;
+    let due_at = match erased {
+        0 if limit == PER_RUN => None,
+        n if n == limit => Some(now.plus(NEXT)),
+        _ => Some(now.plus(STRAGGLERS)),
+    };
+    channels.set_removal_due(id, due_at).await?;
+    Ok(erased)
+}

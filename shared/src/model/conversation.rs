@@ -1,0 +1,110 @@
+//! A chat with one customer on one channel, and what of it still has to reach Pipedrive.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
+    message::FailureReason,
+    time::Timestamp,
+};
+
+/// The customer in a conversation, as the provider describes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Every name under which the provider knows them; the first is the one to send to.
+    pub keys: Vec<ContactKey>,
+    /// What to call them.
+    pub name: String,
+    /// Their phone number in E.164, where the provider tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// A picture of them, where the provider has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+}
+
+/// Whether a conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConversationState {
+    /// It does.
+    Open,
+    /// Somebody closed it.
+    Closed,
+}
+
+/// A random number that marks one change of a message. Only the change that was delivered is crossed off the outbox; one
+/// that came meanwhile has another stamp and stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stamp(pub u32);
+
+impl Stamp {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(uuid::Uuid::new_v4().as_fields().0)
+    }
+}
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What of a conversation has not reached Pipedrive yet: places of messages that are new or changed. Ordered, because
+/// Pipedrive must hear of them in this order.
+pub type Outbox = BTreeMap<Place, Stamp>;
+
+/// Most entries that an outbox holds. One customer's chat does not get there in the three days that delivery is tried; a
+/// flood does, and its further messages are stored as dead rather than making the record too large for the table.
+pub const MAX_OUTBOX: usize = 2_000;
+
+/// Why an outbox rests, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// When the next try is due.
+    pub until: Timestamp,
+    /// Failed tries since the last success.
+    pub attempts: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+    /// What the last one died of.
+    pub reason: FailureReason,
+}
+
+/// A stored conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Ours.
+    pub id: ConversationId,
+    /// Where it takes place.
+    pub channel: ChannelId,
+    /// The tenant.
+    pub company: CompanyId,
+    /// The user whose installation delivers it.
+    pub owner: UserId,
+    /// The company's side is the channel's; this is the other.
+    pub customer: Customer,
+    /// Open or closed.
+    pub state: ConversationState,
+    /// A link to the chat at the provider; empty where there is none.
+    #[serde(default)]
+    pub link: String,
+    /// Time of the newest message.
+    pub last_at: Timestamp,
+    /// How many of the customer's messages nobody has read or answered yet.
+    #[serde(default)]
+    pub unread: u32,
+    /// Until when the customer may be written to freely; none where the provider sets no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_by: Option<Timestamp>,
+    /// What Pipedrive has not heard of yet.
+    #[serde(default)]
+    pub outbox: Outbox,
+    /// Why the outbox rests, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}

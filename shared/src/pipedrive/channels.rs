@@ -1,0 +1,384 @@
+//! The Channels API (Pipedrive's API reference, Channels): channels are registered, messages pushed, both deleted.
+//!
+//! Bodies are what Pipedrive's validator asks for, which is more than its reference says: `attachments` is always there,
+//! and so are a file's `name`, `size` and `preview_url`, if only as null.
+
+use async_trait::async_trait;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use super::{
+    Access, ChannelsApi, Receipt, Registration,
+    client::{Answer, Client},
+    error::PipedriveError,
+};
+use crate::model::{
+    ids::{ChannelId, ConversationId},
+    message::Attachment,
+};
+
+/// All but the unreserved characters of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[derive(Serialize)]
+struct ChannelBody<'a> {
+    name: &'a str,
+    provider_channel_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    avatar_url: &'a str,
+    template_support: bool,
+    provider_type: &'a str,
+}
+
+#[derive(Serialize)]
+struct MessageBody<'a> {
+    id: &'a str,
+    channel_id: &'a str,
+    sender_id: &'a str,
+    conversation_id: &'a str,
+    message: &'a str,
+    status: &'static str,
+    created_at: String,
+    reply_by: Option<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    conversation_link: &'a str,
+    attachments: Vec<AttachmentBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct AttachmentBody<'a> {
+    id: &'a str,
+    r#type: &'a str,
+    name: Option<&'a str>,
+    size: Option<u64>,
+    url: &'a str,
+    preview_url: Option<&'a str>,
+    link_expires: bool,
+}
+
+impl<'a> From<&Registration<'a>> for ChannelBody<'a> {
+    fn from(channel: &Registration<'a>) -> Self {
+        Self {
+            name: channel.name,
+            provider_channel_id: channel.id.as_str(),
+            avatar_url: channel.avatar_url,
+            template_support: channel.template_support,
+            provider_type: channel.provider_type,
+        }
+    }
+}
+
+impl<'a> From<&Receipt<'a>> for MessageBody<'a> {
+    fn from(message: &Receipt<'a>) -> Self {
+        Self {
+            id: message.id.as_str(),
+            channel_id: message.channel.as_str(),
+            sender_id: message.sender.as_str(),
+            conversation_id: message.conversation.as_str(),
+            message: message.text,
+            status: message.status.as_str(),
+            created_at: message.created_at.minute(),
+            reply_by: message.reply_by.map(crate::model::time::Timestamp::minute),
+            conversation_link: message.link,
+            attachments: message.attachments.iter().map(AttachmentBody::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Attachment> for AttachmentBody<'a> {
+    fn from(file: &'a Attachment) -> Self {
+        Self {
+            id: &file.id,
+            r#type: &file.mime,
+            name: file.name.as_deref(),
+            size: file.size,
+            url: &file.url,
+            preview_url: file.preview_url.as_deref(),
+            link_expires: file.link_expires,
+        }
+    }
+}
+
+#[async_trait]
+impl ChannelsApi for Client {
+    /// Also [`PipedriveError::Gone`] for 404, 405, 410, 501 and for scopes that leave the call out: the Messaging inbox
+    /// is not offered (any more).
+    async fn register(&self, access: &Access, channel: &Registration<'_>) -> Result<(), PipedriveError> {
+        let request = self.http.post(self.v1(access, "/channels")).json(&ChannelBody::from(channel));
+        let answer = Self::call(access, request).await?;
+        registration_error(&answer).map_or_else(|| answer.accepted(), Err)
+    }
+
+    async fn receive(&self, access: &Access, message: &Receipt<'_>) -> Result<(), PipedriveError> {
+        let request = self.http.post(self.v1(access, "/channels/messages/receive")).json(&MessageBody::from(message));
+        Self::call(access, request).await?.accepted()
+    }
+
+    /// [`PipedriveError::NotFound`] means that it is done already.
+    async fn delete_channel(&self, access: &Access, channel: &ChannelId) -> Result<(), PipedriveError> {
+        let path = format!("/channels/{}", segment(channel.as_str()));
+        Self::call(access, self.http.delete(self.v1(access, &path))).await?.accepted()
+    }
+
+    /// [`PipedriveError::NotFound`] means that it is done already; only the installation's owner is let in.
+    async fn delete_conversation(
+        &self,
+        access: &Access,
+        channel: &ChannelId,
+        conversation: &ConversationId,
+    ) -> Result<(), PipedriveError> {
+        let path = format!("/channels/{}/conversations/{}", segment(channel.as_str()), segment(conversation.as_str()));
+        Self::call(access, self.http.delete(self.v1(access, &path))).await?.accepted()
+    }
+}
+
+/// What only a registration is refused with. `CHANNEL_ALREADY_EXISTS` is in no reference; it has been seen in answers.
+fn registration_error(answer: &Answer) -> Option<PipedriveError> {
+    match answer.status() {
+        400..=499 if answer.code() == "CHANNEL_ALREADY_EXISTS" => Some(PipedriveError::ChannelExists),
+        403 if answer.says("only admins can register channels") => Some(PipedriveError::AdminOnly),
+        status @ (404 | 405 | 410 | 501) => Some(PipedriveError::Gone { status }),
+        status if answer.is_scope_mismatch() => Some(PipedriveError::Gone { status }),
+        _ => None,
+    }
+}
+
+fn segment(id: &str) -> String {
+    utf8_percent_encode(id, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        model::{
+            ids::{CompanyId, MessageId, ParticipantId, Place},
+            status::Status,
+            time::Timestamp,
+        },
+        pipedrive::testing::{access, stub},
+    };
+
+    const YES: &str = r#"{"success":true}"#;
+
+    struct Sample {
+        id: MessageId,
+        channel: ChannelId,
+        conversation: ConversationId,
+        sender: ParticipantId,
+        attachments: Vec<Attachment>,
+    }
+
+    impl Sample {
+        fn new() -> Self {
+            let conversation = ConversationId::new();
+            let at = Timestamp::from_millis(1_795_166_163_123);
+            let bare = Attachment {
+                id: "a1".to_owned(),
+                mime: "image/png".to_owned(),
+                name: None,
+                size: None,
+                url: "https://x.example/media/1".to_owned(),
+                preview_url: None,
+                link_expires: true,
+            };
+            let named = Attachment { name: Some("offer.pdf".to_owned()), size: Some(7), link_expires: false, ..bare.clone() };
+            Self {
+                id: conversation.message(&Place::new(at, at, 0)),
+                channel: ChannelId::new(CompanyId(1001)),
+                sender: conversation.end_user(),
+                conversation,
+                attachments: vec![bare, named],
+            }
+        }
+
+        fn registration(&self) -> Registration<'_> {
+            Registration {
+                id: &self.channel,
+                name: "Sales",
+                avatar_url: "https://x.example/icons/whatsapp.png",
+                provider_type: "whatsapp",
+                template_support: true,
+            }
+        }
+
+        fn bare(&self) -> Receipt<'_> {
+            Receipt {
+                id: &self.id,
+                channel: &self.channel,
+                conversation: &self.conversation,
+                sender: &self.sender,
+                text: "Hi 👋",
+                status: Status::Delivered,
+                created_at: Timestamp::from_millis(1_795_166_163_123),
+                reply_by: None,
+                link: "",
+                attachments: &[],
+            }
+        }
+
+        fn full(&self) -> Receipt<'_> {
+            Receipt {
+                reply_by: Some(Timestamp::from_millis(1_795_252_563_123)),
+                link: "https://x.example/chat",
+                attachments: &self.attachments,
+                ..self.bare()
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_is_registered() {
+        let (stub, sample) = (stub(200, &[], YES).await, Sample::new());
+        stub.client().register(&access(&stub.url), &sample.registration()).await.unwrap();
+        let asked = stub.only_request();
+        assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/api/v1/channels"));
+        assert_eq!(asked.header("content-type"), "application/json");
+        assert_eq!(asked.header("authorization"), "Bearer v1u:secret-token");
+        assert_eq!(
+            asked.json(),
+            json!({
+                "name": "Sales", "provider_channel_id": sample.channel, "avatar_url": "https://x.example/icons/whatsapp.png",
+                "template_support": true, "provider_type": "whatsapp",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_bare_message_names_every_field_that_the_validator_wants() {
+        let (stub, sample) = (stub(200, &[], YES).await, Sample::new());
+        stub.client().receive(&access(&stub.url), &sample.bare()).await.unwrap();
+        let asked = stub.only_request();
+        assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/api/v1/channels/messages/receive"));
+        assert_eq!(
+            asked.json(),
+            json!({
+                "id": sample.id, "channel_id": sample.channel, "sender_id": sample.sender,
+                "conversation_id": sample.conversation, "message": "Hi 👋", "status": "delivered",
+                "created_at": "2026-11-20 09:16", "reply_by": null, "attachments": [],
+            })
+        );
+    }
+
+    #[test]
+    fn a_full_message_has_link_window_and_files() {
+        let sample = Sample::new();
+        let body = serde_json::to_value(MessageBody::from(&sample.full())).unwrap();
+        assert_eq!(
+            (&body["reply_by"], &body["conversation_link"]),
+            (&json!("2026-11-21 09:16"), &json!("https://x.example/chat"))
+        );
+        assert_eq!(
+            body["attachments"],
+            json!([
+                {"id": "a1", "type": "image/png", "name": null, "size": null, "url": "https://x.example/media/1",
+                 "preview_url": null, "link_expires": true},
+                {"id": "a1", "type": "image/png", "name": "offer.pdf", "size": 7, "url": "https://x.example/media/1",
+                 "preview_url": null, "link_expires": false},
+            ])
+        );
+    }
+
+    #[tokio::test]
+    async fn channels_and_conversations_are_deleted_by_our_ids() {
+        let (one, two, sample) = (stub(200, &[], YES).await, stub(200, &[], YES).await, Sample::new());
+        one.client().delete_channel(&access(&one.url), &sample.channel).await.unwrap();
+        two.client().delete_conversation(&access(&two.url), &sample.channel, &sample.conversation).await.unwrap();
+        let (one, two) = (one.only_request(), two.only_request());
+        assert_eq!((one.method.as_str(), one.path), ("DELETE", format!("/api/v1/channels/{}", sample.channel)));
+        let expected = format!("/api/v1/channels/{}/conversations/{}", sample.channel, sample.conversation);
+        assert_eq!((two.method.as_str(), two.path), ("DELETE", expected));
+        assert_eq!(segment("a/b c"), "a%2Fb%20c");
+    }
+
+    #[tokio::test]
+    async fn refusals_of_a_registration() {
+        let scope = r#"{"success":false,"error":"Scope and URL mismatch"}"#;
+        let admin = r#"{"success":false,"error":"Only admins can register channels"}"#;
+        let exists = r#"{"success":false,"error":"x","additional_data":{"code":"CHANNEL_ALREADY_EXISTS"}}"#;
+        let invalid = r#"{"success":false,"error":"x","additional_data":{"code":"INVALID_BODY"}}"#;
+        for (status, body, expected) in [
+            (400, invalid, PipedriveError::Invalid { status: 400, code: "INVALID_BODY".to_owned() }),
+            (400, exists, PipedriveError::ChannelExists),
+            (403, exists, PipedriveError::ChannelExists),
+            (409, exists, PipedriveError::ChannelExists),
+            (403, admin, PipedriveError::AdminOnly),
+            (403, scope, PipedriveError::Gone { status: 403 }),
+            (403, "<html>", PipedriveError::RateLimited { retry_after: None }),
+            (404, "", PipedriveError::Gone { status: 404 }),
+            (405, "", PipedriveError::Gone { status: 405 }),
+            (410, "", PipedriveError::Gone { status: 410 }),
+            (501, "", PipedriveError::Gone { status: 501 }),
+            (401, "", PipedriveError::Unauthorized),
+            (500, "", PipedriveError::Transient { code: "http_500".to_owned() }),
+            (200, "<html>", PipedriveError::Transient { code: "answer".to_owned() }),
+        ] {
+            let (stub, sample) = (stub(status, &[], body).await, Sample::new());
+            let answer = stub.client().register(&access(&stub.url), &sample.registration()).await;
+            assert_eq!(answer, Err(expected), "{status} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn refusals_of_a_message_and_of_a_deletion() {
+        let payload = r#"{"success":false,"error":"x","additional_data":{"code":"INVALID_RECEIVE_MESSAGE_PAYLOAD"}}"#;
+        let scope = r#"{"success":false,"error":"Scope and URL mismatch"}"#;
+        let refused = PipedriveError::Invalid { status: 400, code: "INVALID_RECEIVE_MESSAGE_PAYLOAD".to_owned() };
+        for (status, body, expected) in [
+            (400, payload, refused),
+            (404, r#"{"success":false,"additional_data":{"code":"NOT_FOUND"}}"#, PipedriveError::NotFound),
+            (403, scope, PipedriveError::Forbidden { code: String::new() }),
+            (501, "", PipedriveError::Transient { code: "http_501".to_owned() }),
+        ] {
+            let (stub, sample) = (stub(status, &[], body).await, Sample::new());
+            let answer = stub.client().receive(&access(&stub.url), &sample.bare()).await;
+            assert_eq!(answer, Err(expected), "{status} {body}");
+        }
+        let owner = r#"{"success":false,"additional_data":{"code":"FORBIDDEN_USER_REQUEST"}}"#;
+        let (stub, sample) = (stub(403, &[], owner).await, Sample::new());
+        let answer = stub.client().delete_conversation(&access(&stub.url), &sample.channel, &sample.conversation).await;
+        assert_eq!(answer, Err(PipedriveError::Forbidden { code: "FORBIDDEN_USER_REQUEST".to_owned() }));
+    }
+
+    /// Pipedrive's reference lists the fields that its validator wants as null as optional ones that are never null.
+    fn without_nulls(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                fields.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect()
+            }
+            Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+            other => other,
+        }
+    }
+
+    /// Runs where `PIGEONPOST_CONTRACTS` names a folder with Pipedrive's `pipedrive-api-v1.yaml`.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "says where the contracts lie, if anywhere; no setting of the bundle")]
+    fn bodies_satisfy_pipedrives_reference() {
+        let Ok(folder) = std::env::var("PIGEONPOST_CONTRACTS") else {
+            eprintln!("skipped: PIGEONPOST_CONTRACTS names no folder with Pipedrive's contracts");
+            return;
+        };
+        let yaml = std::fs::read_to_string(std::path::Path::new(&folder).join("pipedrive-api-v1.yaml")).unwrap();
+        let contract: Value = serde_saphyr::from_str(&yaml).unwrap();
+        let sample = Sample::new();
+        let bodies = [
+            ("/channels", serde_json::to_value(ChannelBody::from(&sample.registration())).unwrap()),
+            ("/channels/messages/receive", serde_json::to_value(MessageBody::from(&sample.bare())).unwrap()),
+            ("/channels/messages/receive", serde_json::to_value(MessageBody::from(&sample.full())).unwrap()),
+        ];
+        for (path, body) in bodies {
+            let schema = &contract["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+            let validator = jsonschema::validator_for(schema).unwrap();
+            let body = without_nulls(body);
+            let faults: Vec<String> = validator.iter_errors(&body).map(|e| e.to_string()).collect();
+            assert!(schema.is_object() && faults.is_empty(), "{path}: {faults:?}");
+            let mut broken = body;
+            broken.as_object_mut().unwrap().insert("name".to_owned(), json!(1));
+            broken.as_object_mut().unwrap().insert("status".to_owned(), json!("seen"));
+            assert!(!validator.is_valid(&broken), "{path}: the contract tells good from bad");
+        }
+    }
+}

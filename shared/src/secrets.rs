@@ -1,0 +1,161 @@
+//! The bundle's one secret: loaded when first needed, kept for a few minutes, loaded anew when something presented to us
+//! does not match it, so that a rotated secret works at once.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::{
+    clock::Clock,
+    model::time::Timestamp,
+    seal::{SealError, Vault},
+};
+
+/// How long a loaded secret is used without looking again, in milliseconds.
+const KEEP_MS: u128 = 5 * 60 * 1000;
+/// How often, at most, a mismatch makes us look again, in milliseconds. Wrong passwords must not become calls to AWS.
+const RELOAD_EVERY_MS: u128 = 10 * 1000;
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// Secrets Manager did not answer, or refused.
+    #[error("the secret could not be loaded: {0}")]
+    Unavailable(String),
+    /// The secret is not the JSON object that it should be.
+    #[error("the secret is not a JSON object of the expected fields (line {line}, column {column})")]
+    Malformed {
+        /// Line of the fault in the secret's text.
+        line: usize,
+        /// Column of it.
+        column: usize,
+    },
+    /// Its `encryption_key` is unusable.
+    #[error("the secret's encryption_key is unusable")]
+    Key(#[source] SealError),
+}
+
+/// Fields of the secret as they are stored.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    pipedrive_client_id: String,
+    #[serde(default = "empty")]
+    pipedrive_client_secret: SecretString,
+    #[serde(default = "empty")]
+    meta_app_secret: SecretString,
+    #[serde(default = "empty")]
+    meta_verify_token: SecretString,
+    encryption_key: SecretString,
+}
+
+fn empty() -> SecretString {
+    SecretString::from("")
+}
+
+/// The secret. A field that the owner has not filled in yet is empty, and never matches anything.
+pub struct Secrets {
+    /// The Pipedrive app's client id: not secret, but kept with its partner.
+    pub pipedrive_client_id: String,
+    /// Its client secret: Basic password of the manifest calls, signs the iframes' JWTs.
+    pub pipedrive_client_secret: SecretString,
+    /// The Meta app's secret: signs WhatsApp's and Messenger's webhooks.
+    pub meta_app_secret: SecretString,
+    /// What Meta must say in the webhook handshake.
+    pub meta_verify_token: SecretString,
+    /// Seals and opens what lies in the table.
+    pub vault: Vault,
+}
+
+impl Secrets {
+    /// Reads the secret's JSON.
+    pub fn parse(json: &str) -> Result<Self, SecretsError> {
+        let stored: Stored =
+            serde_json::from_str(json).map_err(|e| SecretsError::Malformed { line: e.line(), column: e.column() })?;
+        Ok(Self {
+            pipedrive_client_id: stored.pipedrive_client_id,
+            pipedrive_client_secret: stored.pipedrive_client_secret,
+            meta_app_secret: stored.meta_app_secret,
+            meta_verify_token: stored.meta_verify_token,
+            vault: Vault::parse(stored.encryption_key.expose_secret()).map_err(SecretsError::Key)?,
+        })
+    }
+}
+
+/// Where the secret comes from.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The secret's text.
+    async fn load(&self) -> Result<SecretString, SecretsError>;
+}
+
+/// AWS Secrets Manager.
+pub struct SecretsManager {
+    client: aws_sdk_secretsmanager::Client,
+    id: String,
+}
+
+impl SecretsManager {
+    /// Reads the secret `id` (name or ARN).
+    pub fn new(client: aws_sdk_secretsmanager::Client, id: String) -> Self {
+        Self { client, id }
+    }
+}
+
+#[async_trait]
+impl SecretSource for SecretsManager {
+    async fn load(&self) -> Result<SecretString, SecretsError> {
+        let answer = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.id)
+            .send()
+            .await
+            .map_err(|e| SecretsError::Unavailable(aws_sdk_secretsmanager::error::DisplayErrorContext(e).to_string()))?;
+        let text = answer.secret_string.ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))?;
+        Ok(SecretString::from(text))
+    }
+}
+
+/// The secret as functions use it.
+pub struct SecretCache {
+    source: Box<dyn SecretSource>,
+    clock: Arc<dyn Clock>,
+    // Held while loading: callers at the same time wait for one load.
+    loaded: Mutex<Option<(Timestamp, Arc<Secrets>)>>,
+}
+
+impl SecretCache {
+    /// Nothing is loaded yet.
+    pub fn new(source: Box<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
+        Self { source, clock, loaded: Mutex::new(None) }
+    }
+
+    /// The secret, at most five minutes old.
+    pub async fn get(&self) -> Result<Arc<Secrets>, SecretsError> {
+        self.get_younger_than(KEEP_MS).await
+    }
+
+    /// The secret after something did not match `seen`: loaded anew, but at most every ten seconds. None if it has not
+    /// changed since `seen`.
+    pub async fn renewed(&self, seen: &Arc<Secrets>) -> Result<Option<Arc<Secrets>>, SecretsError> {
+        let now = self.get_younger_than(RELOAD_EVERY_MS).await?;
+        Ok((!Arc::ptr_eq(&now, seen)).then_some(now))
+    }
+
+    async fn get_younger_than(&self, max_age_ms: u128) -> Result<Arc<Secrets>, SecretsError> {
+        let mut loaded = self.loaded.lock().await;
+        let now = self.clock.now();
+        if let Some((at, secrets)) = &*loaded
+            && now.since(*at).as_millis() < max_age_ms
+        {
+            return Ok(secrets.clone());
+        }
+        let secrets = Arc::new(Secrets::parse(self.source.load().await?.expose_secret())?);
+        *loaded = Some((now, secrets.clone()));
+        Ok(secrets)
+    }
+}

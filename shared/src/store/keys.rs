@@ -1,0 +1,246 @@
+//! Every key of the table, and how work is read back from one. Nothing else in the bundle builds or splits a key.
+//!
+//! | `PK` | `SK` | record |
+//! |---|---|---|
+//! | `CO#<company>` | `US#<user>` | installation |
+//! | `CO#<company>` | `CH#<channel>` | channel |
+//! | `ACCT#<provider>#<account>` | `ACCT` | provider account → channel |
+//! | `CV#<conversation>` | `CV` | conversation, with its outbox |
+//! | `CV#<conversation>` | `M#<place>` | message |
+//! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
+//! | `CH#<channel>#PM#<provider's id>` | `PM` | provider's message id → message |
+//! | `RELEASE#<company>#<user>` | `RELEASE` | chore: outboxes held for the installation may go on |
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Item;
+use crate::{
+    inbox::ports::DueWork,
+    model::{
+        channel::ProviderKind,
+        ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
+        time::Timestamp,
+    },
+};
+
+/// Partition key.
+pub(super) const PK: &str = "PK";
+/// Sort key.
+pub(super) const SK: &str = "SK";
+
+/// Index of conversations: `list_channel`, `list_at`.
+pub(super) const BY_CHANNEL: &str = "by_channel";
+/// Index of conversations: `list_company`, `list_at`.
+pub(super) const BY_COMPANY: &str = "by_company";
+/// Sparse index of what is due: `due_shard`, `due_at` in milliseconds.
+pub(super) const DUE: &str = "due";
+
+/// Sort key of a conversation, in one partition with its messages.
+pub(super) const CONVERSATION: &str = "CV";
+/// Begins the sort key of a channel.
+pub(super) const CHANNEL_PREFIX: &str = "CH#";
+/// Begins the sort key of an installation.
+pub(super) const INSTALLATION_PREFIX: &str = "US#";
+/// Begins the sort key of a message.
+pub(super) const MESSAGE_PREFIX: &str = "M#";
+/// Begins the `due_shard` of a conversation that `deliver` should look at.
+pub(super) const OUTBOX_PREFIX: &str = "outbox#";
+
+/// How many shards a kind of due work is spread over. More writes a second than one partition of the index takes (1 000)
+/// need more.
+const SHARDS: u32 = 4;
+
+/// Where a record lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    pub(super) fn installation(company: CompanyId, user: UserId) -> Self {
+        Self::new(company_partition(company), format!("{INSTALLATION_PREFIX}{user}"))
+    }
+
+    pub(super) fn channel(id: &ChannelId) -> Self {
+        Self::new(company_partition(id.company()), format!("{CHANNEL_PREFIX}{id}"))
+    }
+
+    pub(super) fn account(provider: ProviderKind, account: &AccountId) -> Self {
+        Self::new(format!("ACCT#{provider}#{account}"), "ACCT")
+    }
+
+    pub(super) fn conversation(id: &ConversationId) -> Self {
+        Self::new(conversation_partition(id), CONVERSATION)
+    }
+
+    pub(super) fn message(id: &MessageId) -> Self {
+        Self::new(conversation_partition(&id.conversation()), message_sort(&id.place()))
+    }
+
+    pub(super) fn contact(channel: &ChannelId, key: &ContactKey) -> Self {
+        Self::new(format!("CH#{channel}#CT#{key}"), "CT")
+    }
+
+    pub(super) fn reference(channel: &ChannelId, id: &ProviderMessageId) -> Self {
+        Self::new(format!("CH#{channel}#PM#{id}"), "PM")
+    }
+
+    pub(super) fn release(company: CompanyId, user: UserId) -> Self {
+        Self::new(format!("RELEASE#{company}#{user}"), "RELEASE")
+    }
+
+    /// The key of a stored item.
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+
+    /// As the table's client takes it.
+    pub(super) fn attributes(&self) -> Item {
+        Item::from([(PK.to_owned(), AttributeValue::S(self.pk.clone())), (SK.to_owned(), AttributeValue::S(self.sk.clone()))])
+    }
+
+    /// What has to be done when this key turns up in the index of due work; none if it is no such key.
+    pub(super) fn due_work(&self) -> Option<DueWork> {
+        let (kind, owner) = self.pk.split_once('#')?;
+        match kind {
+            "CV" => ConversationId::parse(owner).ok().map(DueWork::Outbox),
+            "CO" if self.sk.starts_with(CHANNEL_PREFIX) => {
+                ChannelId::parse(&self.sk[CHANNEL_PREFIX.len()..]).ok().map(DueWork::Removal)
+            }
+            "CO" => {
+                let user = self.sk.strip_prefix(INSTALLATION_PREFIX)?;
+                Some(DueWork::Tokens(CompanyId(owner.parse().ok()?), UserId(user.parse().ok()?)))
+            }
+            "RELEASE" => {
+                let (company, user) = owner.split_once('#')?;
+                Some(DueWork::Release(CompanyId(company.parse().ok()?), UserId(user.parse().ok()?)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Partition of a company's installations and channels.
+pub(super) fn company_partition(company: CompanyId) -> String {
+    format!("CO#{company}")
+}
+
+/// Partition of a conversation and its messages.
+pub(super) fn conversation_partition(id: &ConversationId) -> String {
+    format!("CV#{id}")
+}
+
+/// Sort key of a message.
+pub(super) fn message_sort(place: &Place) -> String {
+    format!("{MESSAGE_PREFIX}{place}")
+}
+
+/// Sorts after every message of a conversation's partition, and after the conversation itself.
+pub(super) const AFTER_MESSAGES: &str = "M$";
+
+/// Where a conversation stands in the lists: by newest message, then by id.
+pub(super) fn list_at(last_at: Timestamp, id: &ConversationId) -> String {
+    format!("{:015}#{id}", last_at.millis())
+}
+
+/// A kind of due work that is spread over shards.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Queue {
+    Outbox,
+    Removal,
+    Release,
+    Tokens,
+}
+
+impl Queue {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Outbox => "outbox",
+            Self::Removal => "removal",
+            Self::Release => "release",
+            Self::Tokens => "tokens",
+        }
+    }
+
+    /// All its shards.
+    pub(super) fn shards(self) -> impl Iterator<Item = String> {
+        (0..SHARDS).map(move |shard| format!("{}#{shard}", self.name()))
+    }
+
+    fn shard_of(self, owner: &str) -> String {
+        let sum: u32 = owner.bytes().map(u32::from).sum();
+        format!("{}#{}", self.name(), sum % SHARDS)
+    }
+}
+
+/// `due_shard` of a conversation that `deliver` should look at.
+pub(super) fn outbox_shard(id: &ConversationId) -> String {
+    Queue::Outbox.shard_of(id.as_str())
+}
+
+/// `due_shard` of a removed channel.
+pub(super) fn removal_shard(id: &ChannelId) -> String {
+    Queue::Removal.shard_of(id.as_str())
+}
+
+/// `due_shard` of an installation whose held outboxes may go on.
+pub(super) fn release_shard(company: CompanyId, user: UserId) -> String {
+    Queue::Release.shard_of(&format!("{company}.{user}"))
+}
+
+/// `due_shard` of an installation whose tokens will have to be renewed.
+pub(super) fn tokens_shard(company: CompanyId, user: UserId) -> String {
+    Queue::Tokens.shard_of(&format!("{company}.{user}"))
+}
+
+/// `due_shard` of conversations that wait until the installation works again.
+pub(super) fn held_shard(company: CompanyId, user: UserId) -> String {
+    format!("held#{company}#{user}")
+}
+
+/// `due_shard` of a company's dead messages.
+pub(super) fn dead_shard(company: CompanyId) -> String {
+    format!("dead#{company}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_work_is_read_back_from_its_key() {
+        let (company, user) = (CompanyId(7), UserId(9));
+        let (conversation, channel) = (ConversationId::new(), ChannelId::new(company));
+        for (key, work) in [
+            (Key::conversation(&conversation), DueWork::Outbox(conversation.clone())),
+            (Key::channel(&channel), DueWork::Removal(channel.clone())),
+            (Key::installation(company, user), DueWork::Tokens(company, user)),
+            (Key::release(company, user), DueWork::Release(company, user)),
+        ] {
+            assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work()), Some(work));
+        }
+        assert_eq!(Key::account(ProviderKind::Custom, &AccountId::parse("a").unwrap()).due_work(), None);
+    }
+
+    #[test]
+    fn work_lands_in_one_of_the_shards_that_are_asked() {
+        let shards: Vec<String> = Queue::Outbox.shards().collect();
+        for _ in 0..100 {
+            let shard = outbox_shard(&ConversationId::new());
+            assert!(shards.contains(&shard) && shard.starts_with(OUTBOX_PREFIX), "{shard}");
+        }
+    }
+
+    #[test]
+    fn lists_sort_by_time() {
+        let id = ConversationId::new();
+        assert!(list_at(Timestamp::from_millis(999), &id) < list_at(Timestamp::from_millis(1000), &id));
+        assert_eq!(list_at(Timestamp::from_secs(i64::MAX), &id).len(), 15 + 1 + id.as_str().len());
+    }
+}

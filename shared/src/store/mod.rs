@@ -1,0 +1,60 @@
+//! The DynamoDB table behind the ports of `inbox`: one table for everything, one file per record kind, all keys in `keys`.
+//!
+//! What belongs together is written together: a message with its dedupe record and its outbox entry in one transaction, each
+//! other change in one conditional write. A write that loses to another is tried again here or reported as such; none is
+//! ever half done, and each may be repeated. Reads that a decision rests on are strongly consistent; the lists of
+//! conversations alone come from indexes and may lag.
+
+mod change;
+mod channels;
+mod contacts;
+mod conversations;
+mod due;
+mod inbox;
+mod installations;
+mod keys;
+mod messages;
+mod outbox;
+mod read;
+mod receive;
+mod records;
+mod references;
+mod removal;
+mod send;
+mod statuses;
+mod write;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{error::SdkError, types::AttributeValue};
+
+use crate::inbox::ports::StoreError;
+
+/// A stored record as the client sees it.
+type Item = HashMap<String, AttributeValue>;
+
+/// The table. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl Table {
+    /// The table called `name`, as template.yaml describes it.
+    pub fn new(client: aws_sdk_dynamodb::Client, name: String) -> Self {
+        Self { client, name }
+    }
+}
+
+/// The client gave up. Its own error is kept without the raw response, which might hold contents of a record.
+fn unavailable<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> StoreError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    move |error| StoreError::Unavailable {
+        operation,
+        source: error.into_source().unwrap_or_else(|_| "the table's client gave no reason".into()),
+    }
+}

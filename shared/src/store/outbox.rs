@@ -1,0 +1,151 @@
+//! The delivery queue: outboxes of conversations, settled by `deliver`, woken and released by `redeliver`.
+
+use async_trait::async_trait;
+
+use super::{
+    Table,
+    change::Change,
+    conversations,
+    keys::{Key, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
+    records::{number, time, to_value},
+    write::{Transacted, Written},
+};
+use crate::{
+    inbox::ports::{DueWork, OutboxStore, Settlement, StoreError, Then},
+    model::{
+        channel::Delivery,
+        conversation::{Conversation, Rest},
+        ids::{CompanyId, ConversationId, MessageId, Place, UserId},
+        installation::InstallationState,
+        message::{FailureReason, Message, Sending},
+        status::Status,
+        time::Timestamp,
+    },
+};
+
+const KIND: &str = "installation";
+const SETTLE: &str = "settle an outbox";
+
+#[async_trait]
+impl OutboxStore for Table {
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError> {
+        self.read_conversation(id).await
+    }
+
+    async fn messages_at(&self, conversation: &ConversationId, places: &[Place]) -> Result<Vec<Message>, StoreError> {
+        self.read_messages_at(conversation, places).await
+    }
+
+    async fn settle(&self, seen: &Conversation, settlement: &Settlement) -> Result<bool, StoreError> {
+        let key = Key::conversation(&seen.id);
+        let change = settled(seen, settlement)?;
+        if !matches!(settlement.then, Then::Hold { .. }) {
+            return Ok(self.update(SETTLE, &key, &change).await?.is_done());
+        }
+        // Held only while there is something to wait for: an installation that came back meanwhile releases nothing twice.
+        let away = Change::default()
+            .when("attribute_not_exists(#PK) OR #state <> :connected OR #delivery = :records")
+            .value(":connected", to_value(KIND, &InstallationState::Connected)?)
+            .value(":records", to_value(KIND, &Delivery::Records)?)
+            .check(self, &Key::installation(seen.company, seen.owner))?;
+        Ok(matches!(self.transact(SETTLE, vec![change.update(self, &key)?, away]).await?, Transacted::Done))
+    }
+
+    async fn bury(
+        &self,
+        company: CompanyId,
+        message: &MessageId,
+        reason: &FailureReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Change::default()
+            .exists()
+            .set("#dead = :reason, #due_shard = :shard, #due_at = :now")
+            .value(":reason", to_value("message", reason)?)
+            .text(":shard", dead_shard(company))
+            .value(":now", time(now));
+        match self.update("bury a message", &Key::message(message), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
+    }
+
+    async fn give_up_sending(&self, message: &MessageId, reason: &FailureReason) -> Result<bool, StoreError> {
+        let change = Change::default()
+            .when("#sending.#stage = :underway")
+            .text(":underway", "underway")
+            .set("#status = :failed, #failure = :reason, #sending = :done")
+            .text(":failed", Status::Failed.as_str())
+            .value(":reason", to_value("message", reason)?)
+            .value(":done", to_value("message", &Sending::Done)?);
+        Ok(self.update("give up a message", &Key::message(message), &change).await?.is_done())
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
+        self.due_in(&[Queue::Outbox, Queue::Removal, Queue::Release], now, limit).await
+    }
+
+    async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError> {
+        let change = Change::default()
+            .when("begins_with(#due_shard, :outbox)")
+            .text(":outbox", OUTBOX_PREFIX)
+            .set("#due_at = :due")
+            .value(":due", time(due_at));
+        match self.update("wake an outbox", &Key::conversation(conversation), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
+    }
+
+    async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let held = held_shard(company, user);
+        let found = self.in_shard(held.clone(), None, limit).await?;
+        for key in found.iter().filter_map(Key::of) {
+            let Some(DueWork::Outbox(id)) = key.due_work() else { continue };
+            let change = Change::default()
+                .when("#due_shard = :held")
+                .text(":held", &held)
+                .set("#due_shard = :shard, #due_at = :due")
+                .text(":shard", outbox_shard(&id))
+                .value(":due", time(due_at))
+                .remove("#rest");
+            self.update("release an outbox", &key, &change).await?;
+        }
+        Ok(found.len())
+    }
+
+    async fn released(&self, company: CompanyId, user: UserId) -> Result<(), StoreError> {
+        let delete = Change::default().delete(self, &Key::release(company, user))?;
+        self.transact("end a release", vec![delete]).await.map(drop)
+    }
+}
+
+/// The change that a settlement makes. It holds only for an outbox with as many entries as were seen, of which those that
+/// are done are unchanged; so it is known here whether anything is left.
+fn settled(seen: &Conversation, settlement: &Settlement) -> Result<Change, StoreError> {
+    // Short placeholders: with a hundred entries the expression must stay under 4 KB.
+    let mut change = Change::default().name("#o", "outbox").when("size(#o) = :seen").value(":seen", number(seen.outbox.len()));
+    for (position, (place, stamp)) in settlement.done.iter().enumerate() {
+        change = change
+            .name(format!("#{position}"), place.as_str())
+            .value(format!(":{position}"), number(stamp.0))
+            .when(format!("#o.#{position} = :{position}"))
+            .remove(format!("#o.#{position}"));
+    }
+    let left = seen.outbox.keys().filter(|place| !settlement.done.iter().any(|(done, _)| done == *place)).count();
+    if left == 0 {
+        return Ok(change.remove("#due_shard, #due_at, #rest"));
+    }
+    let (shard, due_at, rest) = match &settlement.then {
+        Then::Continue { due_at } => (outbox_shard(&seen.id), *due_at, None),
+        Then::Wait(rest) => (outbox_shard(&seen.id), rest.until, Some(rest.clone())),
+        Then::Hold { reason, since } => {
+            let attempts = seen.rest.as_ref().map_or(0, |rest| rest.attempts);
+            let rest = Rest { until: *since, attempts, since: *since, reason: reason.clone() };
+            (held_shard(seen.company, seen.owner), *since, Some(rest))
+        }
+    };
+    let change = change.set("#due_shard = :shard, #due_at = :due").text(":shard", shard).value(":due", time(due_at));
+    Ok(match rest {
+        None => change.remove("#rest"),
+        Some(rest) => change.set("#rest = :rest").value(":rest", to_value(conversations::KIND, &rest)?),
+    })
+}

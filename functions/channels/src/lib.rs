@@ -1,0 +1,121 @@
+//! `/setup/channels`: the set-up page lists (GET), connects (POST) and removes (DELETE …/{channel}) a company's channels.
+//! Let in by a session; its company is the only one within reach.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    clock::Clock,
+    config::Config,
+    environment::Environment,
+    http::{HttpFunction, Request, Response, error, public_url::public_url, request, response, session},
+    inbox::{
+        connect::{self, ConnectPorts, ConnectRequest},
+        error::InboxError,
+        ports::{ChannelStore, InboxReader, InstallationStore},
+        remove::{self, OwnerRemovePorts, RemovePorts},
+        tokens::Tokens,
+    },
+    pipedrive::{ChannelsApi, OAuth},
+    providers::Registry,
+    secrets::SecretCache,
+};
+
+/// Largest body, in bytes.
+const MAX_BODY: usize = 32 * 1024;
+
+/// The function.
+pub struct Function {
+    config: Arc<Config>,
+    channels: Arc<dyn ChannelStore>,
+    installations: Arc<dyn InstallationStore>,
+    reader: Arc<dyn InboxReader>,
+    oauth: Arc<dyn OAuth>,
+    api: Arc<dyn ChannelsApi>,
+    providers: Registry,
+    secrets: Arc<SecretCache>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    provider: String,
+    name: String,
+    credentials: Value,
+}
+
+impl Function {
+    /// With what it needs of the environment.
+    pub fn new(environment: &Environment) -> Self {
+        let (table, pipedrive) = (environment.table(), environment.pipedrive());
+        Self {
+            config: environment.config.clone(),
+            channels: table.clone(),
+            installations: table.clone(),
+            reader: table,
+            oauth: pipedrive.clone(),
+            api: pipedrive,
+            providers: environment.providers(),
+            secrets: environment.secrets.clone(),
+            clock: environment.clock.clone(),
+        }
+    }
+
+    async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {
+        let caller = session::caller(request.headers(), &self.secrets, self.clock.now()).await?;
+        let public_url = public_url(&self.config, &request)?;
+        match *request.method() {
+            Method::GET => {
+                let channels = connect::list(&*self.installations, &self.providers, &caller, &public_url).await?;
+                Ok(response::data(channels))
+            }
+            Method::POST => {
+                let Body { provider, name, credentials } = request::json(&mut request, MAX_BODY)?;
+                let wanted = ConnectRequest { provider, name, credentials, public_url };
+                Ok(response::data(connect::connect(&self.connect_ports(), &caller, wanted).await?))
+            }
+            Method::DELETE => {
+                let channel = request::path_id(&request, "channel", "channel")?;
+                remove::remove_channel_by_owner(&self.remove_ports(), &caller, &channel).await?;
+                Ok(response::success())
+            }
+            _ => Err(InboxError::NotFound("page")),
+        }
+    }
+
+    fn connect_ports(&self) -> ConnectPorts<'_> {
+        ConnectPorts {
+            channels: &*self.channels,
+            installations: &*self.installations,
+            tokens: self.tokens(),
+            api: &*self.api,
+            providers: &self.providers,
+            secrets: &self.secrets,
+            clock: &*self.clock,
+            delivery: self.config.delivery,
+        }
+    }
+
+    fn remove_ports(&self) -> OwnerRemovePorts<'_> {
+        OwnerRemovePorts {
+            remove: RemovePorts { channels: &*self.channels, clock: &*self.clock },
+            reader: &*self.reader,
+            tokens: self.tokens(),
+            api: &*self.api,
+        }
+    }
+
+    fn tokens(&self) -> Tokens<'_> {
+        Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for Function {
+    async fn call(&self, request: Request) -> Response {
+        self.answer(request).await.unwrap_or_else(error::respond)
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /api/channels/{providerChannelId}/conversations/{sourceConversationId}/messages/{sourceMessageId}`, and the same
+//! without the conversation: Pipedrive's documents name both. The body is the bare message. Called for fresh links to files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::{
+    environment::Environment,
+    http::{HttpFunction, Request, Response, basic, error, request, response},
+    inbox::{error::InboxError, ports::InboxReader, read},
+    model::ids::ConversationId,
+    secrets::SecretCache,
+};
+
+/// The function.
+pub struct Function {
+    store: Arc<dyn InboxReader>,
+    secrets: Arc<SecretCache>,
+}
+
+impl Function {
+    /// With what it needs of the environment.
+    pub fn new(environment: &Environment) -> Self {
+        Self { store: environment.table(), secrets: environment.secrets.clone() }
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
+        basic::pipedrive(request.headers(), &self.secrets).await?;
+        let channel = request::path_id(request, "providerChannelId", "channel")?;
+        let conversation: Option<ConversationId> = match request::path_parameter(request, "sourceConversationId") {
+            Some(_) => Some(request::path_id(request, "sourceConversationId", "conversation")?),
+            None => None,
+        };
+        let message = request::path_id(request, "sourceMessageId", "message")?;
+        let view = read::message(&*self.store, &channel, conversation.as_ref(), &message).await?;
+        Ok(response::ok(&view))
+    }
+}
+
+#[async_trait]
+impl HttpFunction for Function {
+    async fn call(&self, request: Request) -> Response {
+        self.answer(&request).await.unwrap_or_else(error::respond)
+    }
+}

@@ -1,0 +1,40 @@
+//! `GET /api/channels/{providerChannelId}/templates`: a channel's approved message templates. The list is empty: this
+//! version sends none.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+use shared::{
+    environment::Environment,
+    http::{HttpFunction, Request, Response, basic, error, request, response},
+    inbox::{error::InboxError, ports::InboxReader, read},
+    secrets::SecretCache,
+};
+
+/// The function.
+pub struct Function {
+    store: Arc<dyn InboxReader>,
+    secrets: Arc<SecretCache>,
+}
+
+impl Function {
+    /// With what it needs of the environment.
+    pub fn new(environment: &Environment) -> Self {
+        Self { store: environment.table(), secrets: environment.secrets.clone() }
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
+        basic::pipedrive(request.headers(), &self.secrets).await?;
+        let channel = request::path_id(request, "providerChannelId", "channel")?;
+        read::channel(&*self.store, &channel).await?;
+        Ok(response::data(json!({ "templates": [] })))
+    }
+}
+
+#[async_trait]
+impl HttpFunction for Function {
+    async fn call(&self, request: Request) -> Response {
+        self.answer(&request).await.unwrap_or_else(error::respond)
+    }
+}

@@ -1,0 +1,180 @@
+// The set-up page: lists a company's channels, connects and removes them.
+//
+// Pipedrive opens it in an iframe with a signed token in the address. The token is taken out of the address at once and
+// exchanged for a short session, which is kept in this script alone.
+'use strict';
+
+const $ = (id) => document.getElementById(id);
+const query = new URLSearchParams(location.search);
+const frame = query.get('id');
+let pipedriveToken = query.get('token');
+let session = null;
+
+if (['dark', 'light'].includes(query.get('theme'))) document.documentElement.dataset.theme = query.get('theme');
+for (const name of ['token', 'installed']) {
+  const clean = new URL(location.href);
+  clean.searchParams.delete(name);
+  history.replaceState(null, '', clean);
+}
+
+/** A command to Pipedrive around the iframe, in the protocol of its app extensions SDK. */
+function pipedrive(command, args) {
+  return new Promise((resolve, reject) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data.data));
+    setTimeout(() => reject(new Error('Pipedrive does not answer.')), 10000);
+    parent.postMessage({ payload: { command, args, type: 'command' }, id: frame }, '*', [port2]);
+  });
+}
+
+class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function call(method, path, body) {
+  const headers = { 'Content-Type': 'application/json' };
+  if (session) headers.Authorization = `Bearer ${session}`;
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  } catch {
+    throw new ApiError(0, 'No connection. Try again.');
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ApiError(response.status, answer.data?.message ?? 'That did not work. Try again later.');
+  return answer.data;
+}
+
+async function openSession() {
+  session = null;
+  session = (await call('POST', '/session', { token: pipedriveToken })).token;
+}
+
+/** A call with the session; with a new one if it has ended. */
+async function api(method, path, body) {
+  try {
+    return await call(method, path, body);
+  } catch (error) {
+    if (error.status !== 401 || !frame) throw error;
+    pipedriveToken = (await pipedrive('get_signed_token')).token;
+    await openSession();
+    return call(method, path, body);
+  }
+}
+
+function notice(text) {
+  $('notice').textContent = text;
+  $('notice').hidden = !text;
+}
+
+function showOutside(text) {
+  if (text) $('outside-text').textContent = text;
+  $('outside').hidden = false;
+}
+
+const PROVIDERS = { whatsapp: 'WhatsApp', custom: 'Own chat' };
+const STATES = { active: '', uninstalled: ', not served: its owner removed the app' };
+
+function row(channel) {
+  const item = $('channel').content.firstElementChild.cloneNode(true);
+  item.querySelector('img').src = `/inbox/assets/icon-${encodeURIComponent(channel.provider)}.png`;
+  item.querySelector('.name').textContent = channel.name;
+  item.querySelector('.state').textContent =
+    `${PROVIDERS[channel.provider] ?? channel.provider}${STATES[channel.state] ?? ''}`;
+  item.querySelector('.webhook').textContent = channel.webhook_url;
+  const remove = item.querySelector('.remove');
+  remove.setAttribute('aria-label', `Remove ${channel.name}`);
+  remove.hidden = !channel.own;
+  remove.addEventListener('click', () => confirmed(remove, channel));
+  return item;
+}
+
+/** The first click asks, the second removes: browsers show no dialogs of an iframe. */
+async function confirmed(button, channel) {
+  if (!button.classList.contains('danger')) {
+    button.classList.replace('quiet', 'danger');
+    button.textContent = 'Remove with all conversations';
+    button.setAttribute('aria-label', `Remove ${channel.name} with all its conversations`);
+    return;
+  }
+  button.disabled = true;
+  try {
+    await api('DELETE', `/setup/channels/${encodeURIComponent(channel.provider_channel_id)}`);
+    notice(`${channel.name} is removed.`);
+  } catch (error) {
+    notice(error.message);
+  }
+  await refresh();
+}
+
+async function refresh() {
+  try {
+    const channels = await api('GET', '/setup/channels');
+    $('list').replaceChildren(...channels.map(row));
+    $('none').hidden = channels.length > 0;
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+function chooseProvider() {
+  const chosen = $('form').elements.provider.value;
+  for (const fields of document.querySelectorAll('[data-provider]')) {
+    fields.hidden = fields.disabled = fields.dataset.provider !== chosen;
+  }
+  showError('');
+}
+
+/** An error of the form, at the field that it names if there is one: `credentials.access_token: is missing`. */
+function showError(message) {
+  for (const input of document.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
+  const [, field, problem] = message.match(/^(?:credentials\.)?(\w+): (.*)$/s) ?? [];
+  const input = field && document.querySelector(`input[name="${field}"]:not(:disabled)`);
+  const label = input?.labels?.[0]?.textContent;
+  $('error').textContent = label ? `${label} ${problem}.` : message;
+  $('error').hidden = !message;
+  if (input) {
+    input.setAttribute('aria-invalid', 'true');
+    input.focus();
+  }
+}
+
+async function connect(event) {
+  event.preventDefault();
+  const form = $('form');
+  const { provider, name, ...credentials } = Object.fromEntries(new FormData(form));
+  showError('');
+  $('submit').disabled = true;
+  try {
+    const channel = await api('POST', '/setup/channels', { provider, name, credentials });
+    form.reset();
+    chooseProvider();
+    notice(`${channel.name} is connected. Its webhook address: ${channel.webhook_url}`);
+    await refresh();
+  } catch (error) {
+    showError(error.message);
+  } finally {
+    $('submit').disabled = false;
+  }
+}
+
+async function start() {
+  if (query.has('installed')) notice('Pipedrive is connected.');
+  // Pipedrive shows an iframe only once it has greeted; it may do so while the session opens.
+  if (frame) pipedrive('initialize', {}).catch(() => {});
+  if (!pipedriveToken) return showOutside();
+  try {
+    await openSession();
+  } catch (error) {
+    return showOutside(error.status === 403 ? 'You have not connected Pipedrive yet.' : error.message);
+  }
+  $('connected').hidden = $('connect').hidden = false;
+  $('form').addEventListener('submit', connect);
+  for (const radio of $('form').elements.provider) radio.addEventListener('change', chooseProvider);
+  await refresh();
+}
+
+start();

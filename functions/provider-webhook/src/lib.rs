@@ -1,0 +1,243 @@
+//! `/webhooks/{provider}` and `/webhooks/{provider}/{channel}`: what providers report. The signature is proven on the raw
+//! bytes before anything is read; 2xx is answered when every event is stored, so that the provider repeats what is not.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretSlice};
+use shared::{
+    clock::Clock,
+    environment::Environment,
+    http::{HttpFunction, Request, Response, basic, error, request, response},
+    inbox::{
+        error::InboxError,
+        ports::{AccountOwner, ReceiveStore},
+        receive::{self, ReceivePorts},
+    },
+    model::{channel::ProviderKind, ids::ChannelId},
+    providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused},
+    secrets::{SecretCache, Secrets},
+};
+
+/// Largest body, in bytes: Meta's batches are the largest that providers send (Meta, WhatsApp Cloud API, Webhooks: "up to
+/// 3 MB").
+const MAX_BODY: usize = 3 * 1024 * 1024;
+/// Longest challenge that is echoed, in bytes.
+const MAX_CHALLENGE: usize = 1024;
+
+/// The same whatever is wrong, so that nobody learns which channels there are.
+const REFUSED: InboxError = InboxError::Unauthorized("the signature is missing or wrong");
+
+/// The function.
+pub struct Function {
+    store: Arc<dyn ReceiveStore>,
+    providers: Registry,
+    secrets: Arc<SecretCache>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The channel that a webhook's path names, with what its signatures are checked with.
+struct PathChannel {
+    owner: AccountOwner,
+    credentials: SecretSlice<u8>,
+}
+
+impl Function {
+    /// With what it needs of the environment.
+    pub fn new(environment: &Environment) -> Self {
+        Self {
+            store: environment.table(),
+            providers: environment.providers(),
+            secrets: environment.secrets.clone(),
+            clock: environment.clock.clone(),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Result<Response, InboxError> {
+        let provider = request::path(&request).split('/').nth(2).and_then(|word| word.parse::<ProviderKind>().ok());
+        let provider = self.providers.get(provider.ok_or(InboxError::NotFound("webhook"))?);
+        match *request.method() {
+            Method::GET => self.handshake(provider, &request).await,
+            Method::POST => self.webhook(provider, request).await,
+            _ => Err(InboxError::NotFound("webhook")),
+        }
+    }
+
+    /// Meta asks whether the address is ours before it sends anything there (Meta, Webhooks, verification requests).
+    async fn handshake(&self, provider: &dyn Provider, request: &Request) -> Result<Response, InboxError> {
+        if provider.traits().webhook_per_channel {
+            return Err(InboxError::NotFound("webhook"));
+        }
+        let refused = || InboxError::Forbidden("the verify token is wrong".to_owned());
+        let token = request::query(request, "hub.verify_token").unwrap_or_default();
+        let secrets = self.secrets.get().await?;
+        if !is_verify_token(&token, &secrets) {
+            let renewed = self.secrets.renewed(&secrets).await?;
+            renewed.filter(|renewed| is_verify_token(&token, renewed)).ok_or_else(refused)?;
+        }
+        let challenge = request::query(request, "hub.challenge").filter(|challenge| challenge.len() <= MAX_CHALLENGE);
+        match (request::query(request, "hub.mode").as_deref(), challenge) {
+            (Some("subscribe"), Some(challenge)) => Ok(response::text(StatusCode::OK, challenge)),
+            _ => Err(refused()),
+        }
+    }
+
+    async fn webhook(&self, provider: &dyn Provider, mut request: Request) -> Result<Response, InboxError> {
+        let Ok(body) = request::take_body(&mut request, MAX_BODY) else {
+            return Ok(error::too_large());
+        };
+        let secrets = self.secrets.get().await?;
+        let mut channel = None;
+        if provider.traits().webhook_per_channel {
+            channel = Some(self.path_channel(provider.kind(), &request, &secrets).await?);
+        }
+        let credentials = channel.as_ref().map(|channel| &channel.credentials);
+        let verified = self.verify(provider, &request, &body, credentials, secrets).await?;
+        provider.validate(&verified).map_err(|invalid| InboxError::invalid_body(invalid.field, invalid.problem))?;
+        let ports = ReceivePorts { store: &*self.store, clock: &*self.clock };
+        let owner = channel.as_ref().map(|channel| &channel.owner);
+        let received = receive::receive(&ports, provider.kind(), owner, provider.parse(&verified)).await?;
+        tracing::info!(provider = %provider.kind(), ?received, "webhook");
+        Ok(response::ok(&serde_json::json!({})))
+    }
+
+    async fn path_channel(
+        &self,
+        provider: ProviderKind,
+        request: &Request,
+        secrets: &Secrets,
+    ) -> Result<PathChannel, InboxError> {
+        let id: ChannelId = request::path_id(request, "channel", "channel").map_err(|_| REFUSED)?;
+        let channel = self.store.channel(&id).await?.filter(|found| found.provider == provider).ok_or(REFUSED)?;
+        let sealed = channel.credentials.as_ref().ok_or(REFUSED)?;
+        let credentials = secrets.vault.open(&channel.seal_context(), sealed)?;
+        Ok(PathChannel { owner: AccountOwner { channel: channel.id, owner: channel.owner }, credentials })
+    }
+
+    async fn verify(
+        &self,
+        provider: &dyn Provider,
+        request: &Request,
+        body: &Bytes,
+        credentials: Option<&SecretSlice<u8>>,
+        secrets: Arc<Secrets>,
+    ) -> Result<VerifiedWebhook, InboxError> {
+        let with = |secrets: &Secrets| {
+            let raw = RawWebhook { headers: request.headers().clone(), body: body.clone() };
+            provider.verify(raw, &WebhookKeys { secrets, credentials, now: self.clock.now() })
+        };
+        let refused = match with(&secrets) {
+            Ok(verified) => return Ok(verified),
+            Err(refused) => refused,
+        };
+        // The app's secret may have been rotated a moment ago; a channel's own key is read anew each time.
+        if credentials.is_none()
+            && matches!(refused, WebhookRefused::Mismatch | WebhookRefused::NoKey)
+            && let Some(renewed) = self.secrets.renewed(&secrets).await?
+            && let Ok(verified) = with(&renewed)
+        {
+            return Ok(verified);
+        }
+        tracing::warn!(provider = %provider.kind(), reason = %refused, "webhook refused");
+        Err(REFUSED)
+    }
+}
+
+fn is_verify_token(token: &str, secrets: &Secrets) -> bool {
+    let expected = secrets.meta_verify_token.expose_secret();
+    !expected.is_empty() && basic::same(expected, token)
+}
+
+#[async_trait]
+impl HttpFunction for Function {
+    async fn call(&self, request: Request) -> Response {
+        self.answer(request).await.unwrap_or_else(error::respond)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use aws_sdk_dynamodb::config::Credentials;
+    use lambda_http::{Body, RequestExt};
+    use secrecy::SecretString;
+    use shared::{
+        clock::SystemClock,
+        config::Config,
+        secrets::{SecretSource, SecretsError},
+    };
+
+    use super::*;
+
+    struct Source;
+
+    #[async_trait]
+    impl SecretSource for Source {
+        async fn load(&self) -> Result<SecretString, SecretsError> {
+            Ok(SecretString::from(
+                r#"{"pipedrive_client_id":"id","pipedrive_client_secret":"secret","meta_app_secret":"app secret",
+                "meta_verify_token":"verify","encryption_key":"0123456789abcdef0123456789abcdef"}"#,
+            ))
+        }
+    }
+
+    /// A function that has its secret, and a table that nobody serves.
+    fn function() -> Function {
+        let settings = [
+            ("TABLE_NAME", "t"),
+            ("SECRET_ID", "s"),
+            ("PUBLIC_URL", "https://x.example"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        ];
+        let lookup = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let environment = Environment::new(Config::from_lookup(lookup).unwrap(), credentials, Arc::new(SystemClock));
+        let secrets = Arc::new(SecretCache::new(Box::new(Source), environment.clock.clone()));
+        Function::new(&environment.with_secrets(secrets))
+    }
+
+    fn request(method: Method, path: &str, query: &[(&str, &str)], body: Vec<u8>) -> Request {
+        let query: HashMap<String, String> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut request = Request::new(Body::from(body)).with_raw_http_path(path).with_query_string_parameters(query);
+        *request.method_mut() = method;
+        request
+    }
+
+    #[tokio::test]
+    async fn the_handshake_echoes_for_the_token_alone() {
+        let function = function();
+        let good = [("hub.mode", "subscribe"), ("hub.verify_token", "verify"), ("hub.challenge", "<1158>")];
+        for (query, status, body) in [
+            (&good[..], 200, "<1158>"),
+            (&[good[0], good[1]], 403, ""),
+            (&[good[1], good[2]], 403, ""),
+            (&[good[0], ("hub.verify_token", "other"), good[2]], 403, ""),
+            (&[good[0], ("hub.verify_token", ""), good[2]], 403, ""),
+            (&[], 403, ""),
+        ] {
+            let response = function.call(request(Method::GET, "/webhooks/whatsapp", query, Vec::new())).await;
+            assert_eq!(response.status().as_u16(), status, "{query:?}");
+            assert!(status != 200 || *response.body() == Body::from(body));
+            assert!(status != 200 || response.headers()["content-type"] == "text/plain; charset=utf-8");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_unproven_get_nowhere() {
+        let function = function();
+        for (method, path, body, status) in [
+            (Method::POST, "/webhooks/whatsapp", b"{}".to_vec(), 401),
+            (Method::POST, "/webhooks/whatsapp", vec![b' '; MAX_BODY + 1], 413),
+            (Method::POST, "/webhooks/custom/ch_1_x", b"{}".to_vec(), 401),
+            (Method::POST, "/webhooks/telegraph", b"{}".to_vec(), 404),
+            (Method::GET, "/webhooks/custom", Vec::new(), 404),
+            (Method::POST, "/webhooks", Vec::new(), 404),
+        ] {
+            let response = function.call(request(method, path, &[], body)).await;
+            assert_eq!(response.status().as_u16(), status, "{path}");
+        }
+    }
+}

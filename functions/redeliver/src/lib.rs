@@ -1,0 +1,41 @@
+//! Each minute: wakes what is due. Outboxes whose pause is over or that the stream missed, outboxes held for an
+//! installation that works again, removed channels of which something is left.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use shared::{
+    clock::Clock,
+    environment::Environment,
+    inbox::{
+        error::InboxError,
+        ports::{ChannelStore, OutboxStore},
+        redeliver::{self, RedeliverPorts},
+    },
+    start::ScheduledFunction,
+};
+
+/// The function.
+pub struct Function {
+    outbox: Arc<dyn OutboxStore>,
+    channels: Arc<dyn ChannelStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Function {
+    /// With what it needs of the environment.
+    pub fn new(environment: &Environment) -> Self {
+        let table = environment.table();
+        Self { outbox: table.clone(), channels: table, clock: environment.clock.clone() }
+    }
+}
+
+#[async_trait]
+impl ScheduledFunction for Function {
+    async fn handle(&self) -> Result<Value, InboxError> {
+        let ports = RedeliverPorts { outbox: &*self.outbox, channels: &*self.channels, clock: &*self.clock };
+        let done = redeliver::run(&ports).await?;
+        Ok(json!({ "woken": done.woken, "released": done.released, "erased": done.erased, "failed": done.failed }))
+    }
+}

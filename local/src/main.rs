@@ -1,0 +1,92 @@
+//! `cargo run -p local`: starts the bundle, makes the demo company, and runs until it is told to stop.
+
+use std::{process::ExitCode, sync::Arc};
+
+use lambda_http::tracing::subscriber;
+use local::{
+    bundle::{Bundle, BundleOptions},
+    demo,
+    options::{HELP, Options, RealWorld},
+    schedules::Schedules,
+};
+use shared::clock::SystemClock;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The command line or the environment makes no sense.
+const USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // What people read comes on standard output, what functions log on standard error.
+    // The emulator warns of each condition that does not hold; those are the store's daily bread.
+    let filter = subscriber::EnvFilter::new("info,dynoxide=error");
+    subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) if options.help => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{HELP}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "the functions' settings come from here, as from the template on AWS")]
+    let world = match (!options.simulators).then(|| RealWorld::from_lookup(|name| std::env::var(name).ok())).transpose() {
+        Ok(world) => world,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(options, world).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{}", with_causes(&*problem));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn std::error::Error>> {
+    // From here on, so that a start that takes long can be stopped too.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let simulated = world.is_none();
+    let start = async {
+        println!("starting the table and the functions");
+        let bundle = Bundle::start(BundleOptions {
+            port: options.port,
+            data: options.data,
+            delivery: options.delivery,
+            world,
+            clock: Arc::new(SystemClock),
+            schedules: Schedules::AsDeployed,
+            pump: true,
+        })
+        .await?;
+        if simulated {
+            demo::set_up(&bundle, |step| println!("{step}")).await?;
+        }
+        Ok::<_, Box<dyn std::error::Error>>(bundle)
+    };
+    let bundle = tokio::select! {
+        bundle = start => bundle?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    println!("ready: {}", bundle.url());
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    println!("stopping");
+    bundle.stop().await;
+    Ok(())
+}
+
+/// An error and what led to it, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

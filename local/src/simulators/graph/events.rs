@@ -1,0 +1,99 @@
+//! The app's webhook: its handshake, its signature, and its JSON (Meta, WhatsApp Cloud API, "Webhooks").
+
+use aws_lc_rs::hmac;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use serde_json::{Value, json};
+use shared::model::{status::Status, time::Timestamp};
+
+use super::{Incoming, Number, Sent};
+use crate::simulators::webhooks::Post;
+
+/// Asks an address to prove that it knows the verify token.
+pub(super) async fn handshake(url: &str, verify_token: &str) -> bool {
+    let challenge = uuid::Uuid::new_v4().as_u64_pair().0.to_string();
+    let asked = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap_or_default()
+        .get(url)
+        .query(&[("hub.mode", "subscribe"), ("hub.challenge", &challenge), ("hub.verify_token", verify_token)]);
+    let Ok(answer) = asked.send().await else { return false };
+    answer.status().is_success() && answer.text().await.is_ok_and(|text| text == challenge)
+}
+
+/// A webhook with that body, signed.
+pub(super) fn signed(app_secret: &str, body: Bytes) -> Post {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes()), &body);
+    let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(signature) = HeaderValue::from_str(&format!("sha256={hex}")) {
+        headers.insert("x-hub-signature-256", signature);
+    }
+    Post { headers, body }
+}
+
+/// A webhook's body. Each event is `{"waba": …, "value": …}`; those of one account that follow each other share an entry.
+pub(super) fn envelope(events: &[Value]) -> Bytes {
+    let mut entries: Vec<Value> = Vec::new();
+    for event in events {
+        let change = json!({"field": "messages", "value": event["value"]});
+        match entries.last_mut().filter(|entry| entry["id"] == event["waba"]).and_then(|entry| entry["changes"].as_array_mut()) {
+            Some(changes) => changes.push(change),
+            None => entries.push(json!({"id": event["waba"], "changes": [change]})),
+        }
+    }
+    Bytes::from(json!({"object": "whatsapp_business_account", "entry": entries}).to_string())
+}
+
+/// A customer's text.
+pub(super) fn message(number: &Number, incoming: &Incoming<'_>, id: &str) -> Value {
+    let user = user_id(incoming.from);
+    let mut contact = json!({"profile": {"name": incoming.name}, "user_id": user});
+    let mut message = json!({
+        "from_user_id": user, "id": id, "timestamp": incoming.at.secs().to_string(), "type": "text",
+        "text": {"body": incoming.text},
+    });
+    // Somebody who hides their number is known by the user id alone.
+    if user != incoming.from {
+        contact["wa_id"] = incoming.from.into();
+        message["from"] = incoming.from.into();
+    }
+    event(number, json!({"contacts": [contact], "messages": [message]}))
+}
+
+/// News of a message that the company sent.
+pub(super) fn status(number: &Number, sent: &Sent, status: Status, at: Timestamp) -> Value {
+    let user = user_id(&sent.to);
+    let mut news = json!({
+        "id": sent.id, "status": status.as_str(), "timestamp": at.secs().to_string(), "recipient_user_id": user,
+    });
+    if user != sent.to {
+        news["recipient_id"] = sent.to.clone().into();
+    }
+    if let Some(data) = &sent.callback_data {
+        news["biz_opaque_callback_data"] = data.clone().into();
+    }
+    match status {
+        Status::Sent => news["pricing"] = json!({"billable": true, "pricing_model": "PMP", "category": "service"}),
+        Status::Failed => {
+            news["errors"] = json!([{"code": 131_026, "title": "Message undeliverable", "message": "Message undeliverable",
+                "error_data": {"details": "Message Undeliverable."}}]);
+        }
+        Status::Delivered | Status::Read => {}
+    }
+    event(number, json!({"statuses": [news]}))
+}
+
+fn event(number: &Number, mut value: Value) -> Value {
+    let digits: String = number.display.chars().filter(char::is_ascii_digit).collect();
+    value["messaging_product"] = "whatsapp".into();
+    value["metadata"] = json!({"display_phone_number": digits, "phone_number_id": number.id});
+    json!({"waba": number.waba_id, "value": value})
+}
+
+/// The business-scoped user id that Meta gives somebody with that phone number here.
+pub(super) fn user_id(customer: &str) -> String {
+    if customer.contains('.') { customer.to_owned() } else { format!("US.9{customer}") }
+}

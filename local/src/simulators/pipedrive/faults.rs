@@ -1,0 +1,166 @@
+//! Things that go wrong at Pipedrive on demand: refusals, lost connections, delays, and an API that is gone.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    PipedriveSim,
+    api::{json, refusal},
+};
+
+/// A kind of request that the app makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `POST /oauth/token`.
+    Token,
+    /// `GET /users/me`.
+    Me,
+    /// `POST /channels`.
+    Register,
+    /// `POST /channels/messages/receive`.
+    Receive,
+    /// `DELETE /channels/{id}`.
+    DeleteChannel,
+    /// `DELETE /channels/{id}/conversations/{id}`.
+    DeleteConversation,
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused with this status and nothing happens. 403 is the firewall's page.
+    Answer(u16),
+    /// It is refused with 429 and `Retry-After` in seconds.
+    RateLimited(u32),
+    /// The connection breaks and nothing happens.
+    Drop,
+    /// It is carried out, and the connection breaks before the answer.
+    DropAfter,
+    /// It is carried out after a while.
+    Delay(Duration),
+}
+
+/// How an API that is gone answers; which one Pipedrive chose is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// 404.
+    NotFound,
+    /// 405.
+    NotAllowed,
+    /// 410.
+    Gone,
+    /// 501.
+    NotImplemented,
+    /// 403 "Scope and URL mismatch".
+    Scope,
+}
+
+impl Call {
+    fn of(method: &Method, path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/api/v1/").unwrap_or(path);
+        match (method.as_str(), rest.split('/').collect::<Vec<_>>().as_slice()) {
+            ("POST", ["", "oauth", "token"]) => Some(Self::Token),
+            ("GET", ["users", "me"]) => Some(Self::Me),
+            ("POST", ["channels"]) => Some(Self::Register),
+            ("POST", ["channels", "messages", "receive"]) => Some(Self::Receive),
+            ("DELETE", ["channels", _]) => Some(Self::DeleteChannel),
+            ("DELETE", ["channels", _, "conversations", _]) => Some(Self::DeleteConversation),
+            _ => None,
+        }
+    }
+
+    fn is_of_channels(self) -> bool {
+        !matches!(self, Self::Token | Self::Me)
+    }
+}
+
+impl Gone {
+    fn answer(self) -> Response {
+        match self {
+            Self::NotFound => refusal(StatusCode::NOT_FOUND, "Not found", "NOT_FOUND"),
+            Self::NotAllowed => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            Self::Gone => StatusCode::GONE.into_response(),
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED.into_response(),
+            Self::Scope => json(
+                StatusCode::FORBIDDEN,
+                &serde_json::json!({"success": false, "error": "Scope and URL mismatch", "errorCode": 403}),
+            ),
+        }
+    }
+}
+
+/// Stands before the API and the token endpoint.
+pub(super) async fn stand_before(State(sim): State<PipedriveSim>, request: Request, next: Next) -> Response {
+    let Some(call) = Call::of(request.method(), request.uri().path()) else {
+        sim.violation(format!("unknown request {} {}", request.method(), request.uri().path()));
+        return refusal(StatusCode::NOT_FOUND, "Not found", "NOT_FOUND");
+    };
+    let (fault, gone) = {
+        let mut world = sim.world();
+        *world.arrived.entry(call).or_default() += 1;
+        let at = world.faults.iter().position(|(c, _)| *c == call);
+        let fault = at.and_then(|at| world.faults.remove(at)).map(|(_, fault)| fault);
+        (fault, world.settings.gone.filter(|_| call.is_of_channels()))
+    };
+    match fault {
+        None => {}
+        Some(Fault::Answer(status)) => return refused(status),
+        Some(Fault::RateLimited(seconds)) => {
+            let mut answer = refused(429);
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            return answer;
+        }
+        Some(Fault::Drop) => return broken(),
+        Some(Fault::DropAfter) => {
+            next.run(request).await;
+            return broken();
+        }
+        Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
+    }
+    match gone {
+        Some(gone) => gone.answer(),
+        None => next.run(request).await,
+    }
+}
+
+fn refused(status: u16) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match status {
+        StatusCode::UNAUTHORIZED => unauthorized(),
+        StatusCode::PAYMENT_REQUIRED => closed(),
+        StatusCode::FORBIDDEN => {
+            let page = "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>";
+            (status, [(header::CONTENT_TYPE, "text/html; charset=UTF-8")], page).into_response()
+        }
+        status => json(status, &serde_json::json!({"success": false, "error": status.canonical_reason()})),
+    }
+}
+
+/// The gateway's answer to a token that it doesn't know.
+pub(super) fn unauthorized() -> Response {
+    let body = serde_json::json!({
+        "success": false, "error": "unauthorized access", "errorCode": 401,
+        "error_info": "Please check developers.pipedrive.com",
+    });
+    let mut answer = json(StatusCode::UNAUTHORIZED, &body);
+    answer.headers_mut().insert("x-401-by-gw", header::HeaderValue::from_static("true"));
+    answer
+}
+
+/// The answer to a company whose account isn't open.
+pub(super) fn closed() -> Response {
+    json(StatusCode::PAYMENT_REQUIRED, &serde_json::json!({"success": false, "error": "Company account is not open"}))
+}
+
+/// An answer whose body ends in an error, so that the server closes the connection in the middle of it.
+fn broken() -> Response {
+    let lost = futures_util::stream::iter([Err::<Vec<u8>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);
+    Body::from_stream(lost).into_response()
+}

@@ -1,0 +1,36 @@
+//! Requests as API Gateway gives them to a function, for tests that call one without the gateway.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, Method};
+use lambda_http::{Body, RequestExt, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
+use local::simulators::{CLIENT_ID, CLIENT_SECRET};
+use shared::http::{Request, Response};
+
+/// A request with path parameters as (name, value).
+pub fn request(method: Method, path: &str, parameters: &[(&str, &str)], headers: HeaderMap, body: impl Into<Body>) -> Request {
+    let parameters: HashMap<String, String> =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.domain_name = Some("127.0.0.1".to_owned());
+    let mut request = Request::new(body.into());
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    request.with_raw_http_path(path).with_path_parameters(parameters).with_request_context(RequestContext::ApiGatewayV2(context))
+}
+
+/// The Basic credentials with which Pipedrive calls.
+///
+/// # Panics
+/// Never: the credentials are plain ASCII.
+#[expect(clippy::expect_used, reason = "tests")]
+pub fn as_pipedrive() -> HeaderMap {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let value = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
+    HeaderMap::from_iter([(http::header::AUTHORIZATION, value.parse().expect("a header value"))])
+}
+
+/// The body of a response as JSON; null if it is none.
+pub fn json(response: &Response) -> serde_json::Value {
+    serde_json::from_slice(response.body()).unwrap_or_default()
+}

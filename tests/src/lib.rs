@@ -1,0 +1,5 @@
+//! What the end-to-end tests share.
+
+pub mod call;
+pub mod wire;
+pub mod world;

@@ -1,0 +1,77 @@
+//! A bundle with an installed company and its channels, as most tests need one.
+
+use std::{sync::Arc, time::Duration};
+
+use local::{
+    bundle::{Bundle, BundleOptions},
+    clock::AdjustableClock,
+    owner::Connected,
+    simulators::pipedrive::{Conversation, DEMO_COMPANY, DEMO_USER, Message},
+};
+
+/// Customers of the tests, by number.
+pub fn phone(n: usize) -> String {
+    format!("1555020{n:04}")
+}
+
+/// The bundle, its outside world, and a clock to put forward.
+pub struct World {
+    /// Everything.
+    pub bundle: Bundle,
+    /// Its time, and the simulators'.
+    pub clock: Arc<AdjustableClock>,
+    /// A session of the demo company's admin.
+    pub session: String,
+    /// Their WhatsApp channel.
+    pub whatsapp: Connected,
+}
+
+impl World {
+    /// Starts one with nothing that runs by itself: tests pump the stream with [`World::settle`].
+    ///
+    /// # Panics
+    /// If it does not start, as all of these do when the world is not as a test needs it.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn start() -> Self {
+        let clock = Arc::new(AdjustableClock::default());
+        let options = BundleOptions { clock: clock.clone(), pump: false, ..BundleOptions::default() };
+        let bundle = Bundle::start(options).await.expect("the bundle starts");
+        bundle.install(DEMO_COMPANY, DEMO_USER).await.expect("the app is installed");
+        let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.expect("a session");
+        let whatsapp = bundle.connect_whatsapp(&session).await.expect("WhatsApp is connected");
+        Self { bundle, clock, session, whatsapp }
+    }
+
+    /// Waits until everything that is under way is done.
+    ///
+    /// # Panics
+    /// If it does not come to rest.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn settle(&self) {
+        self.bundle.settle().await.expect("the bundle comes to rest");
+    }
+
+    /// Lets time pass and does what is due then.
+    pub async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.bundle.run_schedule("redeliver").await;
+        self.settle().await;
+    }
+
+    /// The conversation of the WhatsApp channel with the customer of that name, in Pipedrive's inbox.
+    pub fn conversation_with(&self, customer: &str) -> Option<Conversation> {
+        let id = &self.whatsapp.provider_channel_id;
+        let channel = self.bundle.pipedrive().channels().into_iter().find(|channel| channel.id == *id)?;
+        channel.conversations.into_values().find(|c| c.participants.iter().any(|p| p.end_user && p.name == customer))
+    }
+
+    /// What Pipedrive's inbox shows of the conversation with that customer.
+    pub fn shown(&self, customer: &str) -> Vec<Message> {
+        self.conversation_with(customer).map(|conversation| conversation.messages).unwrap_or_default()
+    }
+
+    /// Its texts alone.
+    pub fn texts(&self, customer: &str) -> Vec<String> {
+        self.shown(customer).into_iter().map(|message| message.text).collect()
+    }
+}

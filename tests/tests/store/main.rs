@@ -1,0 +1,12 @@
+//! The store against the embedded table: what each port promises, who wins a race, and what is left after each outcome.
+
+mod busy;
+mod channels;
+mod deliver;
+mod fixture;
+mod installations;
+mod lists;
+mod receive;
+mod removal;
+mod send;
+mod status;

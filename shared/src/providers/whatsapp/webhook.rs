@@ -21,6 +21,8 @@ use crate::{
 
 /// How long after a customer's message it may be answered freely.
 const REPLY_WINDOW: Duration = Duration::from_hours(24);
+/// Digits at the end of a number that are the same however it is written.
+const SAME_DIGITS: usize = 8;
 /// For a customer of whom WhatsApp tells neither name nor number.
 const NAMELESS: &str = "WhatsApp user";
 
@@ -103,14 +105,16 @@ impl<'a> Sender<'a> {
     fn of(item: &Value, contacts: &'a [Value]) -> Self {
         let from = id(item, "/from");
         let user_id = id(item, "/from_user_id");
-        let contact = contacts
-            .iter()
-            .find(|contact| {
-                let same = |pointer, own: &Option<String>| own.is_some() && id(contact, pointer) == *own;
-                same("/user_id", &user_id) || same("/wa_id", &from) || same("/user_id", &from)
-            })
-            .or(if let [only] = contacts { Some(only) } else { None });
-        let of_contact = |pointer| contact.and_then(|contact| id(contact, pointer));
+        let only = if let [only] = contacts { Some(only) } else { None };
+        let matching = contacts.iter().find(|contact| {
+            let same = |pointer, own: &Option<String>| own.is_some() && id(contact, pointer) == *own;
+            same("/user_id", &user_id) || same("/wa_id", &from) || same("/user_id", &from)
+        });
+        // A contact that is somebody else lends its ids to nobody, or two customers would share a conversation.
+        let anonymous = from.is_none() && user_id.is_none();
+        let identity = matching.or(only.filter(|contact| anonymous || same_number(id(contact, "/wa_id"), from.as_deref())));
+        let contact = matching.or(only);
+        let of_contact = |pointer| identity.and_then(|contact| id(contact, pointer));
         let digits = from.as_deref().and_then(phone_digits);
         // `from` has been seen to hold the user id of a customer without a number.
         let user_id = user_id.or(from.filter(|_| digits.is_none())).or_else(|| of_contact("/user_id"));
@@ -135,6 +139,16 @@ impl<'a> Sender<'a> {
         let name_known = own_name.is_some();
         let name = own_name.or_else(|| phone.clone()).unwrap_or_else(|| NAMELESS.to_owned());
         Some((Customer { keys, name, phone, avatar_url: None }, name_known))
+    }
+}
+
+/// Whether both are one number, as it is dialled and as WhatsApp writes it: some countries' mobile numbers have a digit
+/// more or less in front (Brazil, Mexico, Argentina).
+fn same_number(wa_id: Option<String>, from: Option<&str>) -> bool {
+    let end = |text: &str| text.len().checked_sub(SAME_DIGITS).and_then(|start| text.get(start..).map(str::to_owned));
+    match (wa_id.as_deref().and_then(end), from.and_then(end)) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
     }
 }
 
@@ -248,11 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn the_only_contact_of_a_change_is_the_sender() {
-        let contacts = json!([{"profile": {"name": "Ada"}, "wa_id": "5511999990001", "user_id": "BR.1"}]);
-        let message = json!({"from": "551199990001", "id": "wamid.1", "type": "text", "text": {"body": "Oi"}});
-        let metadata = json!({"phone_number_id": 3_000_000_001_u64});
-        let events = of_value(&json!({"metadata": metadata, "contacts": contacts, "messages": [message]}));
+    fn the_only_contact_of_a_change_is_the_sender_unless_it_has_another_number() {
+        let from = |number: &str| {
+            let contacts = json!([{"profile": {"name": "Ada"}, "wa_id": "5511999990001", "user_id": "BR.1"}]);
+            let message = json!({"from": number, "id": "wamid.1", "type": "text", "text": {"body": "Oi"}});
+            let metadata = json!({"phone_number_id": 3_000_000_001_u64});
+            of_value(&json!({"metadata": metadata, "contacts": contacts, "messages": [message]}))
+        };
+        let events = from("551188880002");
+        assert_eq!(keys(messages(&events)[0]), ["phone:551188880002"], "two customers do not share a conversation");
+        let events = from("551199990001");
         let [message] = messages(&events)[..] else { panic!("{events:?}") };
         assert_eq!(keys(message), ["phone:551199990001", "user:BR.1"], "answers go to `from`, not to `wa_id`");
         assert_eq!(message.customer.name, "Ada");

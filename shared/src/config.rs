@@ -38,7 +38,7 @@ pub struct Config {
     pub table: String,
     /// `SECRET_ID`: name or ARN of the secret.
     pub secret_id: String,
-    /// `PUBLIC_URL`: the bundle's own address, when it has a domain of its own. No slash at the end.
+    /// `PUBLIC_URL`: the bundle's own address, when it has a domain of its own. Without a path: its pages link from the root.
     pub public_url: Option<String>,
     /// `DELIVERY`: `auto`, `channels` or `records`.
     pub delivery: DeliveryChoice,
@@ -75,7 +75,7 @@ impl Config {
         Ok(Self {
             table: required("TABLE_NAME")?,
             secret_id: required("SECRET_ID")?,
-            public_url: base_url("PUBLIC_URL")?,
+            public_url: base_url("PUBLIC_URL")?.map(without_path).transpose()?,
             delivery: match get("DELIVERY").as_deref() {
                 None | Some("auto") => DeliveryChoice::Auto,
                 Some("channels") => DeliveryChoice::Channels,
@@ -100,6 +100,14 @@ fn versioned(url: String) -> String {
     let version = last.strip_prefix('v').and_then(|rest| rest.split_once('.'));
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if version.is_some_and(|(major, minor)| number(major) && number(minor)) { url } else { format!("{url}/v25.0") }
+}
+
+fn without_path(url: String) -> Result<String, ConfigError> {
+    if url.matches('/').count() == 2 {
+        Ok(url)
+    } else {
+        Err(ConfigError::Invalid { name: "PUBLIC_URL", expected: "a URL without a path" })
+    }
 }
 
 fn parse_base_url(name: &'static str, text: &str) -> Result<String, ConfigError> {
@@ -155,5 +163,6 @@ mod tests {
         let base = [("TABLE_NAME", "t"), ("SECRET_ID", "s")];
         assert!(said(&[base[0], base[1], ("DELIVERY", "both")]).contains("DELIVERY"));
         assert!(said(&[base[0], base[1], ("GRAPH_API_URL", "graph")]).contains("GRAPH_API_URL"));
+        assert!(said(&[base[0], base[1], ("PUBLIC_URL", "https://x.example/base")]).contains("PUBLIC_URL"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig};
 
 use crate::{
     clock::{Clock, SystemClock},
@@ -44,6 +44,7 @@ impl Environment {
         let mut dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
+            .timeout_config(aws_timeouts())
             .credentials_provider(credentials.clone());
         if let Some(endpoint) = &config.dynamodb_endpoint {
             dynamodb = dynamodb.endpoint_url(endpoint);
@@ -52,6 +53,7 @@ impl Environment {
         let mut manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(aws_sdk_secretsmanager::config::Region::new(config.region.clone()))
+            .timeout_config(aws_timeouts())
             .credentials_provider(credentials);
         if let Some(endpoint) = &config.secrets_endpoint {
             manager = manager.endpoint_url(endpoint);
@@ -102,6 +104,15 @@ impl Environment {
             clock: self.clock.clone(),
         })
     }
+}
+
+/// A request to AWS that hangs is sent again, within what a function's caller waits.
+fn aws_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(2500))
+        .operation_timeout(Duration::from_secs(8))
+        .build()
 }
 
 /// A client with timeouts that follows no redirects and no proxies: credentials go where they were meant to go.

@@ -114,7 +114,11 @@ impl SecretSource for SecretsManager {
             .secret_id(&self.id)
             .send()
             .await
-            .map_err(|e| SecretsError::Unavailable(aws_sdk_secretsmanager::error::DisplayErrorContext(e).to_string()))?;
+            // The client's own error, without the raw answer: that might hold the secret.
+            .map_err(|error| match error.into_source() {
+                Ok(source) => SecretsError::Unavailable(source.to_string()),
+                Err(_) => SecretsError::Unavailable("the client gave no reason".to_owned()),
+            })?;
         let text = answer.secret_string.ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))?;
         Ok(SecretString::from(text))
     }
@@ -139,8 +143,8 @@ impl SecretCache {
         self.get_younger_than(KEEP_MS).await
     }
 
-    /// The secret after something did not match `seen`: loaded anew, but at most every ten seconds. None if it has not
-    /// changed since `seen`.
+    /// The secret after something did not match `seen`: loaded anew, but at most every ten seconds. None if it was not
+    /// loaded again since `seen`.
     pub async fn renewed(&self, seen: &Arc<Secrets>) -> Result<Option<Arc<Secrets>>, SecretsError> {
         let now = self.get_younger_than(RELOAD_EVERY_MS).await?;
         Ok((!Arc::ptr_eq(&now, seen)).then_some(now))
@@ -154,8 +158,22 @@ impl SecretCache {
         {
             return Ok(secrets.clone());
         }
-        let secrets = Arc::new(Secrets::parse(self.source.load().await?.expose_secret())?);
-        *loaded = Some((now, secrets.clone()));
-        Ok(secrets)
+        let fresh = match self.source.load().await {
+            Ok(text) => Secrets::parse(text.expose_secret()),
+            Err(error) => Err(error),
+        };
+        match (fresh, &*loaded) {
+            (Ok(fresh), _) => {
+                let fresh = Arc::new(fresh);
+                *loaded = Some((now, fresh.clone()));
+                Ok(fresh)
+            }
+            // An old secret serves better than none while Secrets Manager is away.
+            (Err(error), Some((_, old))) => {
+                crate::telemetry::log_error("the secret could not be loaded again", &error);
+                Ok(old.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 }

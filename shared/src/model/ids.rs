@@ -215,10 +215,6 @@ pub struct Place(String);
 impl Place {
     /// Characters in a place: 48 bits of the provider's milliseconds, 32 of delay until arrival, 12 of index, 28 random.
     pub const WIDTH: usize = 24;
-    /// Sorts before every place.
-    pub const FIRST: &'static str = "000000000000000000000000";
-    /// Sorts after every place.
-    pub const LAST: &'static str = "vvvvvvvvvvvvvvvvvvvvvvvv";
 
     /// The place of a message that was sent at `sent_at` and arrived at `arrived_at` as the `index`th of its batch.
     pub fn new(sent_at: Timestamp, arrived_at: Timestamp, index: usize) -> Self {

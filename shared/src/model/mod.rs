@@ -7,6 +7,5 @@ pub mod ids;
 pub mod installation;
 pub mod message;
 pub mod status;
-pub mod template;
 pub mod text;
 pub mod time;

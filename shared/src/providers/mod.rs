@@ -27,7 +27,6 @@ use crate::{
         ids::{AccountId, ContactKey, MessageId, ProviderMessageId},
         message::FailureReason,
         status::Status,
-        template::Template,
         time::Timestamp,
     },
     secrets::Secrets,
@@ -234,7 +233,7 @@ pub trait Provider: Send + Sync {
 
     /// Reads credentials as the set-up page sends them and asks the provider whether they work. Changes nothing there.
     /// A missing or malformed field is a [`ProviderError::Refused`] with [`error::Refusal::Invalid`] whose message
-    /// starts with `credentials.<field>`.
+    /// starts with `credentials.<field>` and a blank.
     async fn check(&self, credentials: &serde_json::Value) -> Result<Account, ProviderError>;
 
     /// Asks the provider to send its webhooks to us, where an app may ask that.
@@ -247,11 +246,6 @@ pub trait Provider: Send + Sync {
         credentials: &SecretSlice<u8>,
         message: &Outgoing<'_>,
     ) -> Result<Accepted, ProviderError>;
-
-    /// Approved templates. Empty for providers without.
-    async fn templates(&self, _channel: &Channel, _credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
-        Ok(Vec::new())
-    }
 }
 
 /// What the adapters share.

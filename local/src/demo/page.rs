@@ -17,7 +17,8 @@ use super::Provider;
 use crate::simulators::{Simulators, chat::Chat, graph::Graph, phones::Behaviour};
 
 /// No inline script, nothing from elsewhere.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Longest text that a customer writes here, in characters.
 const MAX_TEXT: usize = 4096;
 

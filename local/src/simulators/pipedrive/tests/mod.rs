@@ -100,7 +100,7 @@ fn http() -> reqwest::Client {
 }
 
 fn access(grant: &Grant) -> Access {
-    Access { api_domain: grant.api_domain.clone(), token: grant.access_token.clone(), version: 1 }
+    Access { api_domain: grant.api_domain.clone().unwrap(), token: grant.access_token.clone(), version: 1 }
 }
 
 /// Goes through the consent page and gives back the code.

@@ -115,6 +115,7 @@ impl Function {
             providers: &self.providers,
             secrets: &self.secrets,
             clock: &*self.clock,
+            delivery: self.config.delivery,
         }
     }
 }

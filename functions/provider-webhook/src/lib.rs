@@ -6,26 +6,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::SecretSlice;
 use shared::{
     clock::Clock,
     environment::Environment,
-    http::{HttpFunction, Request, Response, basic, error, request, response},
+    http::{HttpFunction, Request, Response, error, request, response},
     inbox::{
         error::InboxError,
         ports::{AccountOwner, ReceiveStore},
         receive::{self, ReceivePorts},
     },
     model::{channel::ProviderKind, ids::ChannelId},
-    providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused},
+    providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused, whatsapp},
     secrets::{SecretCache, Secrets},
 };
 
 /// Largest body, in bytes: Meta's batches are the largest that providers send (Meta, WhatsApp Cloud API, Webhooks: "up to
 /// 3 MB").
 const MAX_BODY: usize = 3 * 1024 * 1024;
-/// Longest challenge that is echoed, in bytes.
-const MAX_CHALLENGE: usize = 1024;
 
 /// The same whatever is wrong, so that nobody learns which channels there are.
 const REFUSED: InboxError = InboxError::Unauthorized("the signature is missing or wrong");
@@ -70,18 +68,20 @@ impl Function {
         if provider.traits().webhook_per_channel {
             return Err(InboxError::NotFound("webhook"));
         }
-        let refused = || InboxError::Forbidden("the verify token is wrong".to_owned());
-        let token = request::query(request, "hub.verify_token").unwrap_or_default();
+        let asked = |name| request::query(request, name);
+        let (mode, token, challenge) = (asked("hub.mode"), asked("hub.verify_token"), asked("hub.challenge"));
+        let shake = |secrets: &Secrets| {
+            whatsapp::handshake(mode.as_deref(), token.as_deref(), challenge.as_deref(), &secrets.meta_verify_token)
+        };
         let secrets = self.secrets.get().await?;
-        if !is_verify_token(&token, &secrets) {
-            let renewed = self.secrets.renewed(&secrets).await?;
-            renewed.filter(|renewed| is_verify_token(&token, renewed)).ok_or_else(refused)?;
+        if let Ok(challenge) = shake(&secrets) {
+            return Ok(response::text(StatusCode::OK, challenge.to_owned()));
         }
-        let challenge = request::query(request, "hub.challenge").filter(|challenge| challenge.len() <= MAX_CHALLENGE);
-        match (request::query(request, "hub.mode").as_deref(), challenge) {
-            (Some("subscribe"), Some(challenge)) => Ok(response::text(StatusCode::OK, challenge)),
-            _ => Err(refused()),
-        }
+        // The verify token may have been rotated a moment ago.
+        let renewed = self.secrets.renewed(&secrets).await?;
+        let challenge = renewed.as_deref().and_then(|renewed| shake(renewed).ok());
+        let challenge = challenge.ok_or_else(|| InboxError::Forbidden("the verify token is wrong".to_owned()))?;
+        Ok(response::text(StatusCode::OK, challenge.to_owned()))
     }
 
     async fn webhook(&self, provider: &dyn Provider, mut request: Request) -> Result<Response, InboxError> {
@@ -143,11 +143,6 @@ impl Function {
         tracing::warn!(provider = %provider.kind(), reason = %refused, "webhook refused");
         Err(REFUSED)
     }
-}
-
-fn is_verify_token(token: &str, secrets: &Secrets) -> bool {
-    let expected = secrets.meta_verify_token.expose_secret();
-    !expected.is_empty() && basic::same(expected, token)
 }
 
 #[async_trait]

@@ -143,7 +143,10 @@ pub async fn connect(ports: &ConnectPorts<'_>, caller: &Caller, request: Connect
     match connected {
         Ok(channel) => Ok(ChannelView::new(channel, caller, provider.traits(), &request.public_url)),
         Err(error) => {
-            if is_new {
+            // Whether Pipedrive has a channel of which it did not tell is not known: the same try again finds this one.
+            let undecided =
+                matches!(error, InboxError::Pipedrive(PipedriveError::Transient { .. } | PipedriveError::RateLimited { .. }));
+            if is_new && !undecided {
                 ports.channels.set_channel_state(&channel, ChannelState::Removed, ports.clock.now()).await?;
             }
             Err(error)
@@ -228,7 +231,12 @@ async fn announce(
     let webhook = webhook_url(public_url, channel.provider, provider.traits(), &channel.id);
     provider.subscribe(&credentials, &webhook).await.map_err(|error| credentials_error(ports, error))?;
     if channel.delivery == Delivery::Channels {
-        match register(ports.api, access, &channel, provider.traits(), public_url).await {
+        let mut registered = register(ports.api, access, &channel, provider.traits(), public_url).await;
+        if registered == Err(PipedriveError::Unauthorized) {
+            let (_, renewed) = ports.tokens.renew(channel.company, channel.owner, access.version).await?;
+            registered = register(ports.api, &renewed, &channel, provider.traits(), public_url).await;
+        }
+        match registered {
             Ok(provider_type) => channel.provider_type = provider_type,
             Err(PipedriveError::Gone { status }) if ports.delivery == DeliveryChoice::Auto => {
                 tracing::info!(company = %channel.company, status, "no Channels API; delivering to records");
@@ -239,7 +247,8 @@ async fn announce(
     }
     ports.channels.save_channel(&channel).await?;
     if installation.delivery != Some(channel.delivery) {
-        ports.installations.set_delivery(channel.company, channel.owner, channel.delivery).await?;
+        let now = ports.clock.now();
+        ports.installations.set_delivery(channel.company, channel.owner, channel.delivery, now).await?;
     }
     Ok(channel)
 }
@@ -286,7 +295,7 @@ fn registration_error(error: PipedriveError) -> InboxError {
 /// What the person who typed the credentials hears. Never 401: that is about their session, not about the provider's.
 fn credentials_error(ports: &ConnectPorts<'_>, error: ProviderError) -> InboxError {
     match error {
-        ProviderError::Refused { refusal: Refusal::Invalid, message, .. } => match message.split_once(": ") {
+        ProviderError::Refused { refusal: Refusal::Invalid, message, .. } => match message.split_once(' ') {
             Some((field, problem)) if field.starts_with("credentials") => InboxError::invalid_body(field, problem),
             _ => InboxError::invalid_body("credentials", message),
         },

@@ -31,6 +31,8 @@ use crate::{
 
 /// Most messages pushed in one round. What is left wakes the next one.
 const ROUND: usize = 25;
+/// How long a round goes on: other conversations wait for it in the same batch.
+const ROUND_TIME: Duration = Duration::from_secs(20);
 /// How often a round's result is written against receivers that write the same conversation.
 const TRIES: usize = 8;
 /// How long to wait at least when the company's account is closed or the API is gone.
@@ -138,7 +140,11 @@ impl Round<'_> {
         };
         let places: Vec<Place> = self.conversation.outbox.keys().take(ROUND).cloned().collect();
         let messages = self.ports.outbox.messages_at(&self.conversation.id, &places).await?;
+        let started = self.ports.clock.now();
         for place in places {
+            if self.ports.clock.now().since(started) > ROUND_TIME {
+                break;
+            }
             let step = match messages.iter().find(|message| message.id.place() == place) {
                 // Erased since.
                 None => Step::Done,
@@ -210,6 +216,8 @@ impl Round<'_> {
                 return Ok(());
             }
             match self.ports.outbox.conversation(&self.conversation.id).await? {
+                // Unchanged, and yet not to be held: the installation is back. Coming again delivers.
+                Some(now) if now == seen && matches!(then, Then::Hold { .. }) => break,
                 Some(now) => seen = now,
                 None => return Ok(()),
             }
@@ -244,7 +252,7 @@ impl Round<'_> {
         };
         let asked = match error {
             PipedriveError::RateLimited { retry_after } => *retry_after,
-            PipedriveError::AccountClosed | PipedriveError::Gone { .. } => Some(LONG_WAIT),
+            PipedriveError::AccountClosed | PipedriveError::Gone { .. } | PipedriveError::Unauthorized => Some(LONG_WAIT),
             _ => None,
         };
         let until = retry::next_try(now, attempts, asked, retry::jitter());
@@ -258,18 +266,14 @@ impl Round<'_> {
 
 /// Errors that no repetition changes.
 fn is_final(error: &PipedriveError) -> bool {
-    matches!(
-        error,
-        PipedriveError::Invalid { .. }
-            | PipedriveError::Forbidden { .. }
-            | PipedriveError::AdminOnly
-            | PipedriveError::ChannelExists
-    )
+    matches!(error, PipedriveError::Invalid { .. } | PipedriveError::AdminOnly | PipedriveError::ChannelExists)
 }
 
-/// Errors that say nothing about the message: it waits for as long as they last.
+/// Errors that say nothing about the message, but about what the company or the user may do: it waits for as long as
+/// they last.
 fn is_company_wide(error: &PipedriveError) -> bool {
-    matches!(error, PipedriveError::AccountClosed | PipedriveError::Gone { .. })
+    use PipedriveError::{AccountClosed, Forbidden, Gone, NotFound, Unauthorized};
+    matches!(error, AccountClosed | Gone { .. } | Forbidden { .. } | NotFound | Unauthorized)
 }
 
 fn stop_for(error: TokenError) -> Result<Stop, StoreError> {

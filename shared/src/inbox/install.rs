@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::{
     connect,
     error::InboxError,
-    ports::{ChannelStore, InstallationStore},
+    ports::{ChannelStore, InstallationStore, StoreError},
     tokens::{self, keep_alive_due},
 };
 use crate::{
     clock::Clock,
+    config::DeliveryChoice,
     model::{
         channel::{ChannelState, Delivery},
         ids::{CompanyId, UserId},
@@ -42,6 +43,8 @@ pub struct InstallPorts<'a> {
     pub secrets: &'a SecretCache,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// What the bundle's configuration says of delivery.
+    pub delivery: DeliveryChoice,
 }
 
 /// Turns an authorization code into an installation. A user who comes back gets their channels back, and what waited for
@@ -59,7 +62,11 @@ pub async fn complete(
         }
         error => InboxError::Pipedrive(error),
     })?;
-    let access = Access { api_domain: grant.api_domain.clone(), token: grant.access_token.clone(), version: 0 };
+    let api_domain = grant.api_domain.clone().ok_or_else(|| {
+        // Where the tokens may be used is not known, so they cannot be.
+        InboxError::Pipedrive(PipedriveError::Transient { code: "api_domain".to_owned() })
+    })?;
+    let access = Access { api_domain: api_domain.clone(), token: grant.access_token.clone(), version: 0 };
     let me = ports.users.me(&access).await.map_err(InboxError::Pipedrive)?;
     let before = ports.store.installation(me.company, me.user).await?;
     let now = ports.clock.now();
@@ -69,7 +76,7 @@ pub async fn complete(
         company_name: me.company_name,
         user_name: me.user_name,
         tokens: Some(tokens::seal(&secrets.vault, me.company, me.user, &grant)?),
-        api_domain: grant.api_domain,
+        api_domain,
         public_url: public_url.to_owned(),
         state: InstallationState::Connected,
         access_until: now.plus(Duration::from_secs(grant.expires_in)),
@@ -83,21 +90,33 @@ pub async fn complete(
     Ok(installation)
 }
 
-/// Registers the user's channels anew. One that Pipedrive refuses stays out of service, and the set-up page shows it.
+/// Registers the user's channels anew, also those whose end we did not hear of. One that Pipedrive refuses stays as it
+/// was, and the set-up page shows it.
 async fn bring_back_channels(ports: &InstallPorts<'_>, installation: &Installation, access: &Access) -> Result<(), InboxError> {
-    let members = ports.store.members(installation.company).await?;
-    let mine = |owner: UserId, state| owner == installation.user && state == ChannelState::Uninstalled;
-    for channel in members.channels.into_iter().filter(|channel| mine(channel.owner, channel.state)) {
+    let (company, user) = (installation.company, installation.user);
+    let members = ports.store.members(company).await?;
+    for mut channel in members.channels.into_iter().filter(|c| c.owner == user && c.state != ChannelState::Removed) {
+        let before = channel.state;
         // Served before it is registered: Pipedrive reads it within the same second.
-        ports.channels.set_channel_state(&channel, ChannelState::Active, ports.clock.now()).await?;
+        if before != ChannelState::Active {
+            ports.channels.set_channel_state(&channel, ChannelState::Active, ports.clock.now()).await?;
+            channel.state = ChannelState::Active;
+        }
         if channel.delivery != Delivery::Channels {
             continue;
         }
-        let provider = ports.providers.get(channel.provider);
-        let registered = connect::register(ports.api, access, &channel, provider.traits(), &installation.public_url).await;
-        if let Err(error) = registered {
-            telemetry::log_error("a channel of a returning user could not be registered", &error);
-            ports.channels.set_channel_state(&channel, ChannelState::Uninstalled, ports.clock.now()).await?;
+        let traits = ports.providers.get(channel.provider).traits();
+        match connect::register(ports.api, access, &channel, traits, &installation.public_url).await {
+            Ok(_) => {}
+            Err(PipedriveError::Gone { .. }) if ports.delivery == DeliveryChoice::Auto => {
+                channel.delivery = Delivery::Records;
+                ports.channels.save_channel(&channel).await?;
+                ports.store.set_delivery(company, user, Delivery::Records, ports.clock.now()).await?;
+            }
+            Err(error) => {
+                telemetry::log_error("a channel of a returning user could not be registered", &error);
+                ports.channels.set_channel_state(&channel, before, ports.clock.now()).await?;
+            }
         }
     }
     Ok(())
@@ -112,18 +131,19 @@ pub async fn uninstall(
     company: CompanyId,
     user: UserId,
 ) -> Result<(), InboxError> {
+    // The notice comes once. What can be seen from outside goes first, so that a try that dies leaves no channel served.
+    let members = store.members(company).await?;
+    for channel in members.channels.iter().filter(|c| c.owner == user && c.state == ChannelState::Active) {
+        channels.set_channel_state(channel, ChannelState::Uninstalled, clock.now()).await?;
+    }
     for _ in 0..TRIES {
         let Some(installation) = store.installation(company, user).await? else { return Ok(()) };
         if installation.state == InstallationState::Uninstalled
             || store.set_installation_state(&installation, InstallationState::Uninstalled).await?
         {
-            break;
+            tracing::info!(%company, %user, "uninstalled");
+            return Ok(());
         }
     }
-    let members = store.members(company).await?;
-    for channel in members.channels.iter().filter(|c| c.owner == user && c.state == ChannelState::Active) {
-        channels.set_channel_state(channel, ChannelState::Uninstalled, clock.now()).await?;
-    }
-    tracing::info!(%company, %user, "uninstalled");
-    Ok(())
+    Err(InboxError::Store(StoreError::Contended { operation: "uninstall" }))
 }

@@ -142,12 +142,13 @@ pub trait ReceiveStore: Send + Sync {
     async fn account_owner(&self, provider: ProviderKind, account: &AccountId) -> Result<Option<AccountOwner>, StoreError>;
     /// A channel, as last written.
     async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
-    /// The conversation with the customer of that name, with the name under which it was found; the first of `keys` that
-    /// has one wins. 1 read.
+    /// The conversation with the customer of those names, with the name under which it was found; the first of `keys` that
+    /// leads to one wins. Those in `except` do not count. 1 read.
     async fn conversation_of(
         &self,
         channel: &ChannelId,
         keys: &[ContactKey],
+        except: &[ConversationId],
     ) -> Result<Option<(ContactKey, ConversationId)>, StoreError>;
     /// Stores message, dedupe record and outbox entry in one transaction; the conversation too, if it is new.
     async fn store_message(&self, new: &NewMessage) -> Result<StoreOutcome, StoreError>;
@@ -266,8 +267,8 @@ pub trait OutboxStore: Send + Sync {
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Up to `limit` outboxes held for the installation, oldest first, made deliverable again. How many there were.
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError>;
-    /// Notes that nothing is held for the installation any more.
-    async fn released(&self, company: CompanyId, user: UserId) -> Result<(), StoreError>;
+    /// Notes that nothing is held for the installation any more, if the release was asked for before `asked_before`.
+    async fn released(&self, company: CompanyId, user: UserId, asked_before: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Everybody and everything in a company.
@@ -312,8 +313,8 @@ pub trait InstallationStore: Send + Sync {
     /// Changes the state if the tokens are still those of `version`. `Uninstalled` drops them.
     /// False if they are not.
     async fn set_installation_state(&self, installation: &Installation, state: InstallationState) -> Result<bool, StoreError>;
-    /// Remembers where messages of the installation end.
-    async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery) -> Result<(), StoreError>;
+    /// Remembers where messages of the installation end, and has those released that waited for it.
+    async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError>;
     /// Users and channels of a company, as last written. 1 query.
     async fn members(&self, company: CompanyId) -> Result<Members, StoreError>;
     /// Installations whose tokens should be renewed, at most `limit`.
@@ -341,6 +342,8 @@ pub trait ChannelStore: Send + Sync {
     async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError>;
     /// Erases up to `limit` conversations of the channel, each whole. How many there were.
     async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError>;
+    /// Empties a conversation's outbox: nothing of it is delivered any more.
+    async fn empty_outbox(&self, conversation: &ConversationId) -> Result<(), StoreError>;
     /// Erases one conversation whole: messages, references, names. Repeatable.
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
     /// Comes back to a removed channel at `due_at`; never again if none.

@@ -18,6 +18,11 @@ use crate::model::{
 /// How many conversations' messages are read at the same time: all of the largest page.
 const PARALLEL_READS: usize = 100;
 
+/// Most bytes of messages in one answer. Lambda passes on 6 MB, all told.
+const ANSWER_BYTES: usize = 4_500_000;
+/// Bytes of a message or attachment without its text, ids and links and all.
+const MESSAGE_BYTES: usize = 600;
+
 /// What `getConversations` asks for. Limits are within 1..=100 already.
 #[derive(Debug, Clone)]
 pub struct ConversationsQuery {
@@ -73,9 +78,11 @@ pub async fn conversations(
     let after = after.map_err(|_| bad_cursor())?;
     let (channel, page) = try_join(store.channel(id), store.conversations(id, after.as_ref(), query.conversations_limit)).await?;
     let channel = served(channel)?;
+    let share = ANSWER_BYTES / page.items.len().max(1);
     let views = stream::iter(page.items)
         .map(|conversation| async {
-            let messages = store.messages(&conversation.id, None, query.messages_limit).await?;
+            let mut messages = store.messages(&conversation.id, None, query.messages_limit).await?;
+            keep_within(&mut messages, share);
             let next = next_cursor(&messages);
             Ok::<_, InboxError>(ConversationView::new(&channel, conversation, messages.items, next))
         })
@@ -131,6 +138,30 @@ pub async fn sender(store: &dyn InboxReader, channel: &ChannelId, id: &Participa
     let channel = served(channel)?;
     let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("sender"))?;
     Ok(SenderView::customer(conversation))
+}
+
+/// Cuts a page of messages to `share` bytes, but not below one message; the cursor leads to the rest.
+fn keep_within(page: &mut Page<Message, MessageCursor>, share: usize) {
+    let mut size = 0;
+    let fit = page.items.iter().take_while(|message| {
+        size += size_in_answer(message);
+        size <= share
+    });
+    let kept = fit.count().max(1);
+    if kept < page.items.len() {
+        page.items.truncate(kept);
+        page.next = page.items.last().map(|last| MessageCursor { place: last.id.place() });
+    }
+}
+
+/// Bytes that a message takes in an answer: its text is escaped once in our JSON and once more in Lambda's.
+fn size_in_answer(message: &Message) -> usize {
+    let escaped = |byte| match byte {
+        b'"' | b'\\' => 4,
+        b'\n' | b'\r' | b'\t' => 3,
+        _ => 1,
+    };
+    MESSAGE_BYTES + message.text.bytes().map(escaped).sum::<usize>() + message.attachments.len() * MESSAGE_BYTES
 }
 
 fn next_cursor(page: &Page<Message, MessageCursor>) -> String {

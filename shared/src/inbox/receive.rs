@@ -84,7 +84,12 @@ pub async fn receive(
             EventKind::Ignored { .. } => None,
         };
         match (group, owners.get(&event.account)) {
-            (None, _) => received.ignored += 1,
+            (None, _) => {
+                if let EventKind::Ignored { what } = &event.kind {
+                    tracing::info!(%provider, what, "an event is not shown");
+                }
+                received.ignored += 1;
+            }
             (Some(_), None) => received.unknown_account += 1,
             (Some(group), Some(owner)) => {
                 groups.entry((&owner.channel, group)).or_default().push((index, owner, &event.kind));
@@ -162,16 +167,15 @@ async fn store_message(
     inbound: &InboundMessage,
 ) -> Result<Outcome, StoreError> {
     let place = Place::new(sent_at(inbound, now), now, index);
-    let mut gone: Option<ConversationId> = None;
+    // Where names lead that were erased.
+    let mut gone: Vec<ConversationId> = Vec::new();
     for _ in 0..TRIES {
-        let known = ports.store.conversation_of(&owner.channel, &inbound.customer.keys).await?.map(|(_, id)| id);
-        // The name leads to a conversation that was erased: start a new one.
-        let known = known.filter(|id| gone.as_ref() != Some(id));
+        let known = ports.store.conversation_of(&owner.channel, &inbound.customer.keys, &gone).await?.map(|(_, id)| id);
         let new = new_message(owner, inbound, known.as_ref(), &place, now);
         match ports.store.store_message(&new).await? {
             StoreOutcome::Stored => return Ok(Outcome::Stored),
             StoreOutcome::Duplicate => return Ok(Outcome::Duplicate),
-            StoreOutcome::LookAgain => gone = known,
+            StoreOutcome::LookAgain => gone.extend(known),
         }
     }
     Err(StoreError::Contended { operation: "store a message" })

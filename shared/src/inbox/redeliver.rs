@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use super::{
     ports::{ChannelStore, DueWork, OutboxStore, StoreError},
     receive::STREAM_GRACE,
-    remove,
+    remove::{self, Erasure},
 };
 use crate::{clock::Clock, model::time::Timestamp, telemetry};
 
@@ -14,6 +14,8 @@ use crate::{clock::Clock, model::time::Timestamp, telemetry};
 const PER_SHARD: usize = 250;
 /// Held outboxes let go in one run. The next run goes on.
 const RELEASED_PER_RUN: usize = 500;
+/// How long a release looks for held outboxes, in milliseconds.
+const RELEASE_MS: i64 = 5 * 60 * 1000;
 /// Pieces of work at the same time.
 const PARALLEL: usize = 16;
 
@@ -70,13 +72,13 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
             summary.woken = 1;
         }
         DueWork::Removal(channel) => {
-            summary.erased = remove::erase(ports.channels, &channel, now, remove::PER_RUN).await?;
+            summary.erased = remove::erase(ports.channels, &channel, now, Erasure::Background).await?;
         }
         DueWork::Release(company, user) => {
             summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;
-            // Only after a look that found nothing: the index may lag behind one that was held a moment ago.
+            // The index may lag behind an outbox that was held a moment ago: look for some minutes before it is done.
             if summary.released == 0 {
-                ports.outbox.released(company, user).await?;
+                ports.outbox.released(company, user, Timestamp::from_millis(now.millis() - RELEASE_MS)).await?;
             }
         }
         // keep-tokens' own.

@@ -22,7 +22,7 @@ use crate::{
 /// Conversations erased within a request.
 const AT_ONCE: usize = 25;
 /// Conversations erased in one background run.
-pub const PER_RUN: usize = 200;
+const PER_RUN: usize = 200;
 /// When to look whether a message that was on its way when the channel was removed came in after all.
 const STRAGGLERS: Duration = Duration::from_mins(15);
 /// When to go on erasing.
@@ -95,6 +95,8 @@ pub async fn delete_conversation(ports: &OwnerRemovePorts<'_>, caller: &Caller, 
     if conversation.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may delete its conversations".to_owned()));
     }
+    // Or what waits could bring it back in Pipedrive, after it was deleted there.
+    ports.remove.channels.empty_outbox(id).await?;
     let channel = ports.remove.channels.channel(&conversation.channel).await?;
     if channel.is_some_and(|channel| channel.delivery == Delivery::Channels) {
         tell_pipedrive(ports, caller.company, caller.user, Deletion::Conversation(&conversation.channel, id)).await?;
@@ -137,17 +139,30 @@ async fn remove(ports: &RemovePorts<'_>, channel: Channel) -> Result<(), StoreEr
     if channel.state != ChannelState::Removed {
         ports.channels.set_channel_state(&channel, ChannelState::Removed, now.plus(NEXT)).await?;
     }
-    erase(ports.channels, &channel.id, now, AT_ONCE).await?;
+    erase(ports.channels, &channel.id, now, Erasure::AtOnce).await?;
     Ok(())
 }
 
-/// Erases up to `limit` conversations of a removed channel and says when to come back: soon if there may be more, later
-/// for stragglers, never after a look that found nothing. How many were erased.
-pub async fn erase(channels: &dyn ChannelStore, id: &ChannelId, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+/// A round of erasing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// The first, within a request.
+    AtOnce,
+    /// A later one, by `redeliver`.
+    Background,
+}
+
+/// Erases some conversations of a removed channel and says when to come back: soon if there may be more, later for
+/// stragglers, never after a later look that found nothing. How many were erased.
+pub async fn erase(channels: &dyn ChannelStore, id: &ChannelId, now: Timestamp, round: Erasure) -> Result<usize, StoreError> {
+    let limit = match round {
+        Erasure::AtOnce => AT_ONCE,
+        Erasure::Background => PER_RUN,
+    };
     let erased = channels.erase_conversations(id, limit).await?;
-    let due_at = match erased {
-        0 if limit == PER_RUN => None,
-        n if n == limit => Some(now.plus(NEXT)),
+    let due_at = match (erased, round) {
+        (0, Erasure::Background) => None,
+        (n, _) if n == limit => Some(now.plus(NEXT)),
         _ => Some(now.plus(STRAGGLERS)),
     };
     channels.set_removal_due(id, due_at).await?;

@@ -66,11 +66,11 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
     let credentials = ports.secrets.get().await?.vault.open(&channel.seal_context(), sealed)?;
     let mut message = outgoing(&channel, &conversation, request.text, now);
+    let to = conversation.customer.keys.first().ok_or(InboxError::NotFound("recipient"))?;
     let begun = ports.store.begin_send(&message, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await?;
     if !begun {
         return Err(InboxError::NotFound("conversation"));
     }
-    let to = conversation.customer.keys.first().ok_or(InboxError::NotFound("recipient"))?;
     let sent = provider
         .send(
             &channel,
@@ -181,7 +181,9 @@ async fn finish(ports: &SendPorts<'_>, channel: &ChannelId, message: &Message, o
             Ok(()) => return,
             Err(error) => {
                 telemetry::log_error("could not store how a send ended", &error);
-                tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
+                if attempt < FINISH_TRIES {
+                    tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
+                }
             }
         }
     }

@@ -31,6 +31,8 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How long and how often to wait for another's renewal.
 const WAIT_STEP: Duration = Duration::from_millis(200);
 const WAIT_STEPS: usize = 60;
+/// How often renewed tokens are written.
+const SAVE_TRIES: u32 = 5;
 /// Renew unused tokens this long after their last renewal; they die after 60 days
 /// (Pipedrive, "Refreshing the tokens").
 pub const KEEP_ALIVE: Duration = Duration::from_hours(30 * 24);
@@ -184,12 +186,15 @@ impl Tokens<'_> {
             Ok(grant) => {
                 let mut renewed = old;
                 renewed.tokens = Some(seal(&secrets.vault, company, user, &grant)?);
-                renewed.api_domain = grant.api_domain;
+                // The tokens are kept whatever else the answer holds: the old ones may be dead.
+                if let Some(api_domain) = grant.api_domain {
+                    renewed.api_domain = api_domain;
+                }
                 let now = self.clock.now();
                 renewed.access_until = now.plus(Duration::from_secs(grant.expires_in));
                 renewed.refreshed_at = now;
                 renewed.version += 1;
-                if self.store.save_renewed(&renewed, keep_alive_due(now)).await? {
+                if self.save(&renewed, now).await? {
                     tracing::info!(%company, %user, "renewed Pipedrive tokens");
                     return self.opened(renewed).await;
                 }
@@ -215,6 +220,20 @@ impl Tokens<'_> {
                 Err(TokenError::Pipedrive(error))
             }
         }
+    }
+
+    /// Stores renewed tokens, more than once if need be: with them goes the only refresh token that works.
+    async fn save(&self, renewed: &Installation, now: Timestamp) -> Result<bool, StoreError> {
+        let mut result = self.store.save_renewed(renewed, keep_alive_due(now)).await;
+        for attempt in 1..SAVE_TRIES {
+            match result {
+                Ok(saved) => return Ok(saved),
+                Err(error) => crate::telemetry::log_error("renewed tokens could not be stored yet", &error),
+            }
+            tokio::time::sleep(WAIT_STEP * 2_u32.pow(attempt)).await;
+            result = self.store.save_renewed(renewed, keep_alive_due(now)).await;
+        }
+        result
     }
 
     /// Renews what would otherwise expire unused. How many were renewed, and how many failed.

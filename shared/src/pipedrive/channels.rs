@@ -111,7 +111,12 @@ impl ChannelsApi for Client {
 
     async fn receive(&self, access: &Access, message: &Receipt<'_>) -> Result<(), PipedriveError> {
         let request = self.http.post(self.v1(access, "/channels/messages/receive")).json(&MessageBody::from(message));
-        Self::call(access, request).await?.accepted()
+        let answer = Self::call(access, request).await?;
+        // Nothing about the message: the inbox is switched off for the company, or for the app.
+        if answer.status() == 415 || answer.is_scope_mismatch() {
+            return Err(PipedriveError::Gone { status: answer.status() });
+        }
+        answer.accepted()
     }
 
     /// [`PipedriveError::NotFound`] means that it is done already.
@@ -329,7 +334,8 @@ mod tests {
         for (status, body, expected) in [
             (400, payload, refused),
             (404, r#"{"success":false,"additional_data":{"code":"NOT_FOUND"}}"#, PipedriveError::NotFound),
-            (403, scope, PipedriveError::Forbidden { code: String::new() }),
+            (403, scope, PipedriveError::Gone { status: 403 }),
+            (415, "", PipedriveError::Gone { status: 415 }),
             (501, "", PipedriveError::Transient { code: "http_501".to_owned() }),
         ] {
             let (stub, sample) = (stub(status, &[], body).await, Sample::new());

@@ -37,8 +37,8 @@ pub struct Grant {
     pub refresh_token: SecretString,
     /// Seconds until the access token stops working.
     pub expires_in: u64,
-    /// Base URL of the company's API, validated, without a slash at the end.
-    pub api_domain: String,
+    /// Base URL of the company's API, without a slash at the end. None if the answer held none that may be called.
+    pub api_domain: Option<String>,
 }
 
 /// Who a grant is for.

@@ -77,7 +77,7 @@ impl Client {
             access_token: tokens.access_token,
             refresh_token,
             expires_in: expires_in.unwrap_or(DEFAULT_EXPIRES_IN),
-            api_domain: self.checked_api_domain(tokens.api_domain.as_deref().unwrap_or(COMMON_API)).ok_or_else(unreadable)?,
+            api_domain: self.checked_api_domain(tokens.api_domain.as_deref().unwrap_or(COMMON_API)),
         })
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(form, "grant_type=authorization_code&code=c%2F1&redirect_uri=https%3A%2F%2Fx.example%2Fcb");
         assert_eq!(grant.access_token.expose_secret(), "v1u:new");
         assert_eq!(grant.refresh_token.expose_secret(), "1:1:next");
-        assert_eq!((grant.expires_in, grant.api_domain.as_str()), (3599, "https://acme.pipedrive.com"));
+        assert_eq!((grant.expires_in, grant.api_domain.as_deref()), (3599, Some("https://acme.pipedrive.com")));
     }
 
     #[tokio::test]
@@ -151,7 +151,7 @@ mod tests {
         let form = String::from_utf8(stub.only_request().body).unwrap();
         assert_eq!(form, "grant_type=refresh_token&refresh_token=1%3A1%3Aold%2B%26%3D");
         assert_eq!(grant.refresh_token.expose_secret(), "1:1:old+&=");
-        assert_eq!((grant.expires_in, grant.api_domain.as_str()), (120, COMMON_API));
+        assert_eq!((grant.expires_in, grant.api_domain.as_deref()), (120, Some(COMMON_API)));
         let silent = refreshed(200, r#"{"access_token":"a","refresh_token":"b"}"#).await.unwrap();
         assert_eq!((silent.expires_in, silent.refresh_token.expose_secret()), (3600, "b"));
     }
@@ -175,10 +175,11 @@ mod tests {
             (429, String::new(), PipedriveError::RateLimited { retry_after: None }),
             (200, "<html>".to_owned(), unreadable()),
             (200, r#"{"access_token":"","refresh_token":"b"}"#.to_owned(), unreadable()),
-            (200, elsewhere.to_owned(), unreadable()),
         ] {
             assert_eq!(refreshed(status, &body).await.err(), Some(expected), "{status} {body}");
         }
+        let grant = refreshed(200, elsewhere).await.unwrap();
+        assert_eq!((grant.api_domain, grant.refresh_token.expose_secret()), (None, "b"), "the tokens are not lost with it");
     }
 
     #[tokio::test]

@@ -44,6 +44,7 @@ impl Table {
         &self,
         channel: &ChannelId,
         keys: &[ContactKey],
+        except: &[ConversationId],
     ) -> Result<Option<(ContactKey, ConversationId)>, StoreError> {
         let keys = merged(keys, &[]);
         let places: Vec<Key> = keys.iter().map(|key| Key::contact(channel, key)).collect();
@@ -54,6 +55,7 @@ impl Table {
                 found.insert(position, target(&item)?);
             }
         }
+        found.retain(|_, conversation| !except.contains(conversation));
         Ok(found.pop_first().map(|(position, conversation)| (keys[position].clone(), conversation)))
     }
 }

@@ -57,7 +57,10 @@ impl InstallationStore for Table {
             let newest = Change::default()
                 .when("attribute_not_exists(#PK) OR #version < :version")
                 .value(":version", number(installation.version));
-            let items = vec![newest.put(self, item)?, self.release_chore(&installation)?];
+            let items = vec![
+                newest.put(self, item)?,
+                self.release_chore(installation.company, installation.user, installation.refreshed_at)?,
+            ];
             let Transacted::Refused(refusals) = self.transact(GRANT, items).await? else { return Ok(()) };
             // Tokens of the grant before were renewed meanwhile. The new grant counts all the same.
             if let Some(stored) = refusals.stored(INSTALLATION) {
@@ -117,7 +120,7 @@ impl InstallationStore for Table {
             .when("#state = :needs_reconnect")
             .value(":needs_reconnect", to_value(KIND, &InstallationState::NeedsReconnect)?)
             .update(self, &key(renewed))?;
-        let items = vec![back, self.release_chore(renewed)?];
+        let items = vec![back, self.release_chore(renewed.company, renewed.user, renewed.refreshed_at)?];
         Ok(matches!(self.transact(RENEW, items).await?, Transacted::Done))
     }
 
@@ -143,10 +146,11 @@ impl InstallationStore for Table {
         Ok(self.update("change an installation's state", &key(installation), &change).await?.is_done())
     }
 
-    async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery) -> Result<(), StoreError> {
+    async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError> {
         let change = Change::default().exists().set("#delivery = :delivery").value(":delivery", to_value(KIND, &delivery)?);
-        match self.update("remember the delivery", &Key::installation(company, user), &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
+        let known = change.update(self, &Key::installation(company, user))?;
+        match self.transact("remember the delivery", vec![known, self.release_chore(company, user, now)?]).await? {
+            Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }
 
@@ -186,11 +190,10 @@ impl InstallationStore for Table {
 
 impl Table {
     /// Has outboxes that are held for the installation released, from the moment of its tokens on.
-    fn release_chore(&self, installation: &Installation) -> Result<TransactWriteItem, StoreError> {
-        let (company, user) = (installation.company, installation.user);
+    fn release_chore(&self, company: CompanyId, user: UserId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let mut item = Key::release(company, user).attributes();
         item.insert("due_shard".to_owned(), AttributeValue::S(release_shard(company, user)));
-        item.insert("due_at".to_owned(), time(installation.refreshed_at));
+        item.insert("due_at".to_owned(), time(now));
         Change::default().put(self, item)
     }
 }

@@ -3,7 +3,7 @@
 //! What belongs together is written together: a message with its dedupe record and its outbox entry in one transaction, each
 //! other change in one conditional write. A write that loses to another is tried again here or reported as such; none is
 //! ever half done, and each may be repeated. Reads that a decision rests on are strongly consistent; the lists of
-//! conversations alone come from indexes and may lag.
+//! conversations and of what is due come from indexes and may lag.
 
 mod change;
 mod channels;

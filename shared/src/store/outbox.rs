@@ -112,8 +112,12 @@ impl OutboxStore for Table {
         Ok(found.len())
     }
 
-    async fn released(&self, company: CompanyId, user: UserId) -> Result<(), StoreError> {
-        let delete = Change::default().delete(self, &Key::release(company, user))?;
+    async fn released(&self, company: CompanyId, user: UserId, asked_before: Timestamp) -> Result<(), StoreError> {
+        // `due_at` says when the release was asked for; one that was asked for since has all its work still to do.
+        let delete = Change::default()
+            .when("attribute_not_exists(#PK) OR #due_at < :before")
+            .value(":before", time(asked_before))
+            .delete(self, &Key::release(company, user))?;
         self.transact("end a release", vec![delete]).await.map(drop)
     }
 }

@@ -50,8 +50,9 @@ impl ReceiveStore for Table {
         &self,
         channel: &ChannelId,
         keys: &[ContactKey],
+        except: &[ConversationId],
     ) -> Result<Option<(ContactKey, ConversationId)>, StoreError> {
-        self.find_conversation(channel, keys).await
+        self.find_conversation(channel, keys, except).await
     }
 
     async fn store_message(&self, new: &NewMessage) -> Result<StoreOutcome, StoreError> {

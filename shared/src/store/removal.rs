@@ -53,8 +53,14 @@ impl Table {
             self.forget_name(channel, name, id).await?;
         }
         self.erase_messages(channel, id).await?;
+        let late = self.read_conversation(id).await?;
         self.delete_all(vec![Key::conversation(id)]).await?;
-        self.erase_messages(channel, id).await
+        self.erase_messages(channel, id).await?;
+        // A name that was learned meanwhile must not lead to what is no more.
+        for name in &merged(&names, late.as_ref().map_or(&[], |late| &late.customer.keys)) {
+            self.forget_name(channel, name, id).await?;
+        }
+        Ok(())
     }
 
     /// Deletes a contact pointer, unless it leads to another conversation by now.

@@ -158,6 +158,6 @@ async fn what_a_batch_left_out_is_asked_for_and_deleted_again() {
 #[tokio::test]
 async fn a_batch_that_never_ends_is_an_error_not_an_empty_answer() {
     let f = busy("BatchGetItem", usize::MAX, |body| (200, json!({"UnprocessedKeys": body["RequestItems"]})));
-    let found = f.table.conversation_of(&ChannelId::new(COMPANY), &[contact("phone:1")]).await;
+    let found = f.table.conversation_of(&ChannelId::new(COMPANY), &[contact("phone:1")], &[]).await;
     assert!(matches!(found, Err(StoreError::Unavailable { .. })), "{found:?}");
 }

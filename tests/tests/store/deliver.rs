@@ -162,10 +162,10 @@ async fn nothing_is_held_for_an_installation_that_works() {
     let installation = installation(USER);
     f.table.save_grant(&installation, at(500)).await.unwrap();
     assert!(!f.table.settle(&seen, &hold).await.unwrap(), "it came back meanwhile");
-    f.table.set_delivery(COMPANY, USER, Delivery::Records).await.unwrap();
+    f.table.set_delivery(COMPANY, USER, Delivery::Records, at(0)).await.unwrap();
     assert!(f.table.settle(&seen, &hold).await.unwrap(), "there is no inbox to deliver to");
     f.table.release(COMPANY, USER, at(800), 10).await.unwrap();
-    f.table.set_delivery(COMPANY, USER, Delivery::Channels).await.unwrap();
+    f.table.set_delivery(COMPANY, USER, Delivery::Channels, at(0)).await.unwrap();
     f.table.set_installation_state(&installation, InstallationState::NeedsReconnect).await.unwrap();
     assert!(f.table.settle(&seen, &hold).await.unwrap());
 }

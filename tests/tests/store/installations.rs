@@ -27,8 +27,10 @@ async fn a_grant_is_stored_over_what_was_there_and_releases_what_was_held() {
     f.table.save_grant(&first, at(500)).await.unwrap();
     assert_eq!(read(&f).await, first);
     assert_eq!(f.table.due(at(0), 10).await.unwrap(), [DueWork::Release(COMPANY, USER)]);
-    f.table.released(COMPANY, USER).await.unwrap();
-    f.table.released(COMPANY, USER).await.unwrap();
+    f.table.released(COMPANY, USER, at(0)).await.unwrap();
+    assert_eq!(f.table.due(at(0), 10).await.unwrap().len(), 1, "one that was asked for since stays");
+    f.table.released(COMPANY, USER, at(1)).await.unwrap();
+    f.table.released(COMPANY, USER, at(1)).await.unwrap();
     assert!(f.table.due(at(1_000), 10).await.unwrap().is_empty());
     assert_eq!(f.table.tokens_due(at(499), 10).await.unwrap(), []);
     assert_eq!(f.table.tokens_due(at(500), 10).await.unwrap(), [(COMPANY, USER)]);
@@ -60,7 +62,7 @@ async fn one_at_a_time_renews() {
     assert!(matches!(f.table.take_lease(&old, "f", at(31), at(60)).await.unwrap(), Lease::Taken), "it was given back");
 
     let new = renewed(&old);
-    f.table.set_delivery(COMPANY, USER, Delivery::Channels).await.unwrap();
+    f.table.set_delivery(COMPANY, USER, Delivery::Channels, at(0)).await.unwrap();
     assert!(f.table.save_renewed(&new, at(600)).await.unwrap());
     assert_eq!(read(&f).await, Installation { delivery: Some(Delivery::Channels), ..new.clone() });
     assert!(!f.table.save_renewed(&new, at(600)).await.unwrap(), "renewed already");
@@ -91,7 +93,7 @@ async fn a_renewal_after_all_ends_the_need_to_reconnect() {
     let f = fixture();
     let old = installation(USER);
     f.table.save_grant(&old, at(500)).await.unwrap();
-    f.table.released(COMPANY, USER).await.unwrap();
+    f.table.released(COMPANY, USER, at(1)).await.unwrap();
     assert!(f.table.set_installation_state(&old, InstallationState::NeedsReconnect).await.unwrap());
     assert_eq!(f.table.tokens_due(at(10_000), 10).await.unwrap(), []);
     assert!(read(&f).await.tokens.is_some());
@@ -105,7 +107,7 @@ async fn a_renewal_after_all_ends_the_need_to_reconnect() {
 async fn changes_of_an_unknown_installation_make_none() {
     let f = fixture();
     let unknown = installation(USER);
-    f.table.set_delivery(COMPANY, USER, Delivery::Records).await.unwrap();
+    f.table.set_delivery(COMPANY, USER, Delivery::Records, at(0)).await.unwrap();
     f.table.end_lease(COMPANY, USER, "a").await.unwrap();
     assert!(!f.table.save_renewed(&renewed(&unknown), at(1)).await.unwrap());
     assert!(!f.table.set_installation_state(&unknown, InstallationState::Uninstalled).await.unwrap());

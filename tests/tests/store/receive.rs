@@ -28,10 +28,10 @@ async fn a_first_message_makes_the_conversation() {
     let reference = f.table.reference(&conversation.channel, &provider_id("wamid.1")).await.unwrap();
     assert_eq!(reference, Reference::Message(new.message.id.clone()));
     for keys in [vec![contact("user:A")], vec![contact("user:?"), contact("phone:1"), contact("user:A"), contact("phone:1")]] {
-        let found = f.table.conversation_of(&conversation.channel, &keys).await.unwrap().unwrap();
+        let found = f.table.conversation_of(&conversation.channel, &keys, &[]).await.unwrap().unwrap();
         assert_eq!(found, (keys[keys.len() / 3].clone(), conversation.id.clone()));
     }
-    assert_eq!(f.table.conversation_of(&conversation.channel, &[contact("phone:2")]).await.unwrap(), None);
+    assert_eq!(f.table.conversation_of(&conversation.channel, &[contact("phone:2")], &[]).await.unwrap(), None);
     let (shard, due) = f.due_shard(&conversation.id).await.unwrap();
     assert!(shard.starts_with("outbox#"), "{shard}");
     assert_eq!(due, at(35).millis());
@@ -56,7 +56,7 @@ async fn a_further_message_brings_the_conversation_up_to_date() {
     assert_eq!(stored.customer, conversation.customer);
     assert_eq!((stored.last_at, stored.reply_by, stored.unread), (at(10), Some(at(86_410)), 2));
     assert_eq!((stored.link, stored.outbox.len()), (conversation.link.clone(), 2));
-    let found = f.table.conversation_of(&conversation.channel, &[contact("phone:2")]).await.unwrap();
+    let found = f.table.conversation_of(&conversation.channel, &[contact("phone:2")], &[]).await.unwrap();
     assert_eq!(found.unwrap().1, conversation.id, "the new number leads to the same conversation");
     assert_eq!(f.due_shard(&conversation.id).await.unwrap().1, at(30).millis(), "the first entry's time counts");
 
@@ -117,7 +117,7 @@ async fn two_first_messages_at_once_make_one_conversation() {
         tokio::spawn(async move {
             for _ in 0..20 {
                 let mut conversation = conversation(&channel, &["phone:1", "user:A"]);
-                let known = table.conversation_of(&channel, &conversation.customer.keys).await.unwrap();
+                let known = table.conversation_of(&channel, &conversation.customer.keys, &[]).await.unwrap();
                 if let Some((_, id)) = &known {
                     conversation.id = id.clone();
                 }
@@ -161,12 +161,12 @@ async fn a_name_that_leads_to_nothing_is_led_to_the_new_conversation() {
     let fresh = conversation(&channel, &["phone:1", "user:A"]);
     let new = new_message(&fresh, false, incoming(&fresh, "2", 1));
     assert_eq!(f.table.store_message(&new).await.unwrap(), StoreOutcome::Stored);
-    assert_eq!(f.table.conversation_of(&channel, &[contact("user:A")]).await.unwrap().unwrap().1, fresh.id);
+    assert_eq!(f.table.conversation_of(&channel, &[contact("user:A")], &[]).await.unwrap().unwrap().1, fresh.id);
 
     let other = conversation(&channel, &["phone:3", "user:A"]);
     let new = new_message(&other, false, incoming(&other, "3", 2));
     assert_eq!(f.table.store_message(&new).await.unwrap(), StoreOutcome::LookAgain, "user:A has a living conversation");
-    assert_eq!(f.table.conversation_of(&channel, &[contact("phone:3")]).await.unwrap(), None, "nothing changed");
+    assert_eq!(f.table.conversation_of(&channel, &[contact("phone:3")], &[]).await.unwrap(), None, "nothing changed");
 }
 
 #[tokio::test]

@@ -34,3 +34,16 @@ pub fn as_pipedrive() -> HeaderMap {
 pub fn json(response: &Response) -> serde_json::Value {
     serde_json::from_slice(response.body()).unwrap_or_default()
 }
+
+/// Type of what [`form`] makes.
+pub const FORM: &str = "multipart/form-data; boundary=XX";
+
+/// A form; a name may go on with what else belongs into its `Content-Disposition`.
+pub fn form(fields: &[(&str, &str)]) -> String {
+    let part = |(name, value): &(&str, &str)| {
+        let (name, more) = name.split_once(';').unwrap_or((name, ""));
+        let more = if more.is_empty() { String::new() } else { format!(";{more}") };
+        format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{value}\r\n")
+    };
+    fields.iter().map(part).collect::<String>() + "--XX--\r\n"
+}

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 
 pub mod call;
+pub mod slow;
 pub mod wire;
 pub mod world;

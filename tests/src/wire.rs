@@ -16,6 +16,8 @@ use aws_sdk_dynamodb::{
 };
 use shared::{environment::Environment, store::Table};
 
+use crate::slow;
+
 /// What goes wrong at a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -57,6 +59,21 @@ pub struct Wire(Arc<Mutex<State>>);
 impl Wire {
     /// `environment` with its table at the other end of this wire. With the SDK's own retries, but without its pauses.
     pub fn environment(&self, environment: &Environment) -> Environment {
+        self.environment_at(environment, environment.config.dynamodb_endpoint.as_deref())
+    }
+
+    /// The same over a [`slow::line`], on which [`Traffic::waves`] counts what waits for what, and not how fast the table is.
+    ///
+    /// # Panics
+    /// If there is no embedded table, or no port for the line.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn slow_environment(&self, environment: &Environment) -> Environment {
+        let table = environment.config.dynamodb_endpoint.as_deref().and_then(|url| url.strip_prefix("http://"));
+        let line = slow::line(table.expect("an embedded table")).await.expect("a port for the line");
+        self.environment_at(environment, Some(&format!("http://{line}")))
+    }
+
+    fn environment_at(&self, environment: &Environment, endpoint: Option<&str>) -> Environment {
         let config = &environment.config;
         let mut client = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -64,7 +81,7 @@ impl Wire {
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
             .interceptor(self.clone());
-        if let Some(endpoint) = &config.dynamodb_endpoint {
+        if let Some(endpoint) = endpoint {
             client = client.endpoint_url(endpoint);
         }
         let table = Table::new(aws_sdk_dynamodb::Client::from_conf(client.build()), config.table.clone());

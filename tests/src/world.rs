@@ -6,7 +6,10 @@ use local::{
     bundle::{Bundle, BundleOptions},
     clock::AdjustableClock,
     owner::Connected,
-    simulators::pipedrive::{Conversation, DEMO_COMPANY, DEMO_USER, Message},
+    simulators::{
+        graph::{Graph, Incoming},
+        pipedrive::{Conversation, DEMO_COMPANY, DEMO_USER, Message},
+    },
 };
 
 /// Customers of the tests, by number.
@@ -56,6 +59,21 @@ impl World {
         self.clock.advance(time);
         self.bundle.run_schedule("redeliver").await;
         self.settle().await;
+    }
+
+    /// Has what customers wrote stored by way of one webhook. It is not delivered before the next [`World::settle`]. One
+    /// customer's messages must differ in their time.
+    ///
+    /// # Panics
+    /// If the webhook is not taken.
+    pub async fn store(&self, written: &[Incoming<'_>]) {
+        let graph = self.bundle.graph();
+        let change =
+            |message: &Incoming<'_>| graph.message_change(message, &format!("wamid.{}.{}", message.from, message.at.millis()));
+        let changes: Vec<_> = written.iter().filter_map(change).collect();
+        assert_eq!(changes.len(), written.len(), "every number is Meta's");
+        let status = graph.send_webhook(Graph::envelope(&changes)).await;
+        assert_eq!(status.map(|status| status.as_u16()), Some(200), "the webhook is taken");
     }
 
     /// The conversation of the WhatsApp channel with the customer of that name, in Pipedrive's inbox.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use lambda_http::Body;
 use local::simulators::graph::Incoming;
 use pigeonpost_tests::{
-    call::{as_pipedrive, json, request},
+    call::{FORM, as_pipedrive, form, json, request},
     wire::{Fault, Wire},
     world::{World, phone},
 };
@@ -213,18 +213,14 @@ async fn send_with(world: &World, wire: &Wire, customer: usize, fault: Option<(u
 async fn send(world: &World, wire: &Wire, conversation: &ConversationId, text: &str) -> (u16, serde_json::Value) {
     let function = post_message::Function::new(&wire.environment(world.bundle.environment()));
     let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    let mut body = String::new();
-    for (name, value) in [
+    let body = form(&[
         ("message", text),
         ("senderId", channel.source_user().as_str()),
         ("conversationId", conversation.as_str()),
         ("recipientIds[]", conversation.end_user().as_str()),
-    ] {
-        body += &format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    }
-    body += "--XX--\r\n";
+    ]);
     let mut headers = as_pipedrive();
-    headers.insert(http::header::CONTENT_TYPE, "multipart/form-data; boundary=XX".parse().unwrap());
+    headers.insert(http::header::CONTENT_TYPE, FORM.parse().unwrap());
     let path = format!("/api/channels/{channel}/messages");
     let response =
         function.call(request(Method::POST, &path, &[("providerChannelId", channel.as_str())], headers, Body::from(body))).await;

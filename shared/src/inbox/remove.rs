@@ -67,6 +67,10 @@ impl Deletion<'_> {
 /// Pipedrive's user removed the channel in Pipedrive. A channel that is gone, or never was, is as it should be.
 pub async fn remove_channel_by_pipedrive(ports: &RemovePorts<'_>, id: &ChannelId) -> Result<(), InboxError> {
     match ports.channels.channel(id).await? {
+        // Kept for the user's return.
+        Some(channel) if channel.state == ChannelState::Uninstalled => {
+            Err(InboxError::Unauthorized("the channel's owner has uninstalled the app"))
+        }
         Some(channel) => Ok(remove(ports, channel).await?),
         None => Ok(()),
     }

@@ -1,6 +1,9 @@
 //! What the end-to-end tests share.
 
 pub mod call;
+pub mod gate;
 pub mod slow;
+pub mod table;
+pub mod web;
 pub mod wire;
 pub mod world;

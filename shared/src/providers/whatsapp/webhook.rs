@@ -112,7 +112,8 @@ impl<'a> Sender<'a> {
         });
         // A contact that is somebody else lends its ids to nobody, or two customers would share a conversation.
         let anonymous = from.is_none() && user_id.is_none();
-        let identity = matching.or(only.filter(|contact| anonymous || same_number(id(contact, "/wa_id"), from.as_deref())));
+        let identity =
+            matching.or(only.filter(|contact| anonymous || same_number(id(contact, "/wa_id").as_deref(), from.as_deref())));
         let contact = matching.or(only);
         let of_contact = |pointer| identity.and_then(|contact| id(contact, pointer));
         let digits = from.as_deref().and_then(phone_digits);
@@ -144,9 +145,9 @@ impl<'a> Sender<'a> {
 
 /// Whether both are one number, as it is dialled and as WhatsApp writes it: some countries' mobile numbers have a digit
 /// more or less in front (Brazil, Mexico, Argentina).
-fn same_number(wa_id: Option<String>, from: Option<&str>) -> bool {
+fn same_number(wa_id: Option<&str>, from: Option<&str>) -> bool {
     let end = |text: &str| text.len().checked_sub(SAME_DIGITS).and_then(|start| text.get(start..).map(str::to_owned));
-    match (wa_id.as_deref().and_then(end), from.and_then(end)) {
+    match (wa_id.and_then(end), from.and_then(end)) {
         (Some(a), Some(b)) => a == b,
         _ => false,
     }

@@ -14,9 +14,9 @@ Usage: cargo run -p local -- [options]
   --data DIR          keep the table in DIR (default: a temporary folder, removed at the end)
   --delivery MODE     auto, channels or records (default auto)
   --no-simulators     talk to the real Pipedrive and providers, or whatever these variables name:
-                      PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL, TELEGRAM_API_URL,
-                      TWILIO_API_URL, PIPEDRIVE_CLIENT_ID, PIPEDRIVE_CLIENT_SECRET, META_APP_SECRET,
-                      META_VERIFY_TOKEN (all required); ENCRYPTION_KEY, PUBLIC_URL (optional)
+                      PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL. Needs PIPEDRIVE_CLIENT_ID,
+                      PIPEDRIVE_CLIENT_SECRET, META_APP_SECRET, META_VERIFY_TOKEN; takes ENCRYPTION_KEY
+                      and PUBLIC_URL if they are there
   --help              this text
 ";
 
@@ -109,7 +109,7 @@ impl RealWorld {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, OptionsError> {
         let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let required = |name: &'static str| get(name).ok_or(OptionsError::MissingVariable(name));
-        let base_urls = ["PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_API_URL", "GRAPH_API_URL", "TELEGRAM_API_URL", "TWILIO_API_URL"];
+        let base_urls = ["PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_API_URL", "GRAPH_API_URL"];
         let credentials = [
             ("pipedrive_client_id", "PIPEDRIVE_CLIENT_ID"),
             ("pipedrive_client_secret", "PIPEDRIVE_CLIENT_SECRET"),
@@ -117,7 +117,7 @@ impl RealWorld {
             ("meta_verify_token", "META_VERIFY_TOKEN"),
         ];
         Ok(Self {
-            base_urls: base_urls.into_iter().map(|name| Ok((name, required(name)?))).collect::<Result<_, _>>()?,
+            base_urls: base_urls.into_iter().filter_map(|name| Some((name, get(name)?))).collect(),
             credentials: credentials.into_iter().map(|(field, name)| Ok((field, required(name)?))).collect::<Result<_, _>>()?,
             public_url: get("PUBLIC_URL"),
             encryption_key: get("ENCRYPTION_KEY"),
@@ -169,8 +169,11 @@ mod tests {
         };
         let world = all("none").unwrap();
         assert!(world.credentials.contains(&("meta_app_secret", "META_APP_SECRET!".to_owned())));
-        for name in ["PIPEDRIVE_OAUTH_URL", "TWILIO_API_URL", "PIPEDRIVE_CLIENT_ID", "META_VERIFY_TOKEN"] {
+        for name in ["PIPEDRIVE_CLIENT_ID", "META_VERIFY_TOKEN"] {
             assert_eq!(all(name).unwrap_err(), OptionsError::MissingVariable(name));
         }
+        let world = all("PIPEDRIVE_API_URL").unwrap();
+        let urls = [("PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_OAUTH_URL!".to_owned()), ("GRAPH_API_URL", "GRAPH_API_URL!".to_owned())];
+        assert_eq!(world.base_urls, urls, "what is not given is the real one");
     }
 }

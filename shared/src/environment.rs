@@ -16,8 +16,8 @@ use crate::{
 
 /// How long a connection to an API may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an API may take to answer, all in all. Pipedrive asks for answers within ten seconds itself.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an API may take to answer, all in all: longer than they do, shorter than whoever waits for us may wait.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// Sent with every call, as Pipedrive and Meta advise.
 const USER_AGENT: &str = concat!("pigeonpost/", env!("CARGO_PKG_VERSION"));
 
@@ -110,8 +110,8 @@ impl Environment {
 fn aws_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_millis(2500))
-        .operation_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_secs(4))
         .build()
 }
 

@@ -1,7 +1,7 @@
 //! The bundle's one secret: loaded when first needed, kept for a few minutes, loaded anew when something presented to us
 //! does not match it, so that a rotated secret works at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,10 +14,10 @@ use crate::{
     seal::{SealError, Vault},
 };
 
-/// How long a loaded secret is used without looking again, in milliseconds.
-const KEEP_MS: u128 = 5 * 60 * 1000;
-/// How often, at most, a mismatch makes us look again, in milliseconds. Wrong passwords must not become calls to AWS.
-const RELOAD_EVERY_MS: u128 = 10 * 1000;
+/// How long a loaded secret is used without looking again.
+const KEEP: Duration = Duration::from_mins(5);
+/// How often, at most, a mismatch or a failure makes us look again. Wrong passwords must not become calls to AWS.
+const RELOAD_EVERY: Duration = Duration::from_secs(10);
 
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
@@ -140,21 +140,21 @@ impl SecretCache {
 
     /// The secret, at most five minutes old.
     pub async fn get(&self) -> Result<Arc<Secrets>, SecretsError> {
-        self.get_younger_than(KEEP_MS).await
+        self.get_younger_than(KEEP).await
     }
 
     /// The secret after something did not match `seen`: loaded anew, but at most every ten seconds. None if it was not
     /// loaded again since `seen`.
     pub async fn renewed(&self, seen: &Arc<Secrets>) -> Result<Option<Arc<Secrets>>, SecretsError> {
-        let now = self.get_younger_than(RELOAD_EVERY_MS).await?;
+        let now = self.get_younger_than(RELOAD_EVERY).await?;
         Ok((!Arc::ptr_eq(&now, seen)).then_some(now))
     }
 
-    async fn get_younger_than(&self, max_age_ms: u128) -> Result<Arc<Secrets>, SecretsError> {
+    async fn get_younger_than(&self, max_age: Duration) -> Result<Arc<Secrets>, SecretsError> {
         let mut loaded = self.loaded.lock().await;
         let now = self.clock.now();
         if let Some((at, secrets)) = &*loaded
-            && now.since(*at).as_millis() < max_age_ms
+            && now.since(*at) < max_age
         {
             return Ok(secrets.clone());
         }
@@ -171,7 +171,10 @@ impl SecretCache {
             // An old secret serves better than none while Secrets Manager is away.
             (Err(error), Some((_, old))) => {
                 crate::telemetry::log_error("the secret could not be loaded again", &error);
-                Ok(old.clone())
+                let old = old.clone();
+                // Not asked for again with every request meanwhile.
+                *loaded = Some((now.minus(KEEP).plus(RELOAD_EVERY), old.clone()));
+                Ok(old)
             }
             (Err(error), None) => Err(error),
         }

@@ -290,16 +290,29 @@ async fn who_comes_back_finds_channels_and_what_came_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_cannot_be_registered_again_comes_back_with_the_next_consent() {
+async fn a_channel_that_pipedrive_refuses_to_register_again_comes_back_with_the_next_consent() {
     let world = World::start().await;
     let channel = &world.whatsapp.provider_channel_id;
     world.bundle.pipedrive().uninstall(DEMO_COMPANY, DEMO_USER).await.unwrap();
-    world.bundle.pipedrive().inject(Call::Register, Fault::Answer(500), 1);
+    // Once with its own icon class, once with `other`.
+    world.bundle.pipedrive().inject(Call::Register, Fault::Answer(400), 2);
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     conversations(&world.bundle, channel).await.refused(401, "UNAUTHORIZED");
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     assert_eq!(conversations(&world.bundle, channel).await.status, 200);
     assert_eq!(world.bundle.pipedrive().channels().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_new_registration_was_not_answered_is_served() {
+    let world = World::start().await;
+    world.bundle.pipedrive().uninstall(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    world.bundle.pipedrive().inject(Call::Register, Fault::DropAfter, 1);
+    world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    assert_eq!(conversations(&world.bundle, &world.whatsapp.provider_channel_id).await.status, 200);
+    world.bundle.graph().customer_writes(&phone(1), "Dora", "hello");
+    world.settle().await;
+    assert_eq!(world.texts("Dora"), ["hello"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

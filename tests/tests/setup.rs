@@ -238,6 +238,7 @@ async fn a_registration_whose_answer_is_lost_is_completed_by_the_same_try() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let served = list(&bundle, &session).await;
     assert_eq!(served.len(), 1);
+    assert_eq!(bundle.pipedrive().channels().len(), 1, "no second one, and none that leads nowhere");
     bundle.graph().customer_writes(&phone(1), "Dora", "hello");
     bundle.settle().await.unwrap();
     let texts: Vec<String> =

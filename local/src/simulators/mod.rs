@@ -57,16 +57,12 @@ impl Simulators {
         Ok(Self { pipedrive, graph, chat, graph_url: format!("{bundle_url}/sim/graph/{}", graph::VERSION) })
     }
 
-    /// The base URLs that lead functions here, as (variable, value). Nothing simulates Telegram and Twilio yet; those two
-    /// lead nowhere, so that nothing real is ever called.
+    /// The base URLs that lead functions here, as (variable, value).
     pub fn base_urls(&self) -> Vec<(&'static str, String)> {
-        let nowhere = "http://127.0.0.1:9".to_owned();
         vec![
             ("PIPEDRIVE_OAUTH_URL", self.pipedrive.url()),
             ("PIPEDRIVE_API_URL", self.pipedrive.url()),
             ("GRAPH_API_URL", self.graph_url.clone()),
-            ("TELEGRAM_API_URL", nowhere.clone()),
-            ("TWILIO_API_URL", nowhere),
         ]
     }
 

@@ -144,8 +144,7 @@ pub async fn connect(ports: &ConnectPorts<'_>, caller: &Caller, request: Connect
         Ok(channel) => Ok(ChannelView::new(channel, caller, provider.traits(), &request.public_url)),
         Err(error) => {
             // Whether Pipedrive has a channel of which it did not tell is not known: the same try again finds this one.
-            let undecided =
-                matches!(error, InboxError::Pipedrive(PipedriveError::Transient { .. } | PipedriveError::RateLimited { .. }));
+            let undecided = matches!(error, InboxError::Pipedrive(PipedriveError::Transient { .. }) | InboxError::Store(_));
             if is_new && !undecided {
                 ports.channels.set_channel_state(&channel, ChannelState::Removed, ports.clock.now()).await?;
             }

@@ -266,14 +266,13 @@ impl Round<'_> {
 
 /// Errors that no repetition changes.
 fn is_final(error: &PipedriveError) -> bool {
-    matches!(error, PipedriveError::Invalid { .. } | PipedriveError::AdminOnly | PipedriveError::ChannelExists)
+    matches!(error, PipedriveError::Invalid { .. } | PipedriveError::ChannelExists)
 }
 
 /// Errors that say nothing about the message, but about what the company or the user may do: it waits for as long as
 /// they last.
 fn is_company_wide(error: &PipedriveError) -> bool {
-    use PipedriveError::{AccountClosed, Forbidden, Gone, NotFound, Unauthorized};
-    matches!(error, AccountClosed | Gone { .. } | Forbidden { .. } | NotFound | Unauthorized)
+    matches!(error, PipedriveError::AccountClosed | PipedriveError::Gone { .. } | PipedriveError::Unauthorized)
 }
 
 fn stop_for(error: TokenError) -> Result<Stop, StoreError> {

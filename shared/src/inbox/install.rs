@@ -107,7 +107,15 @@ async fn bring_back_channels(ports: &InstallPorts<'_>, installation: &Installati
         }
         let traits = ports.providers.get(channel.provider).traits();
         match connect::register(ports.api, access, &channel, traits, &installation.public_url).await {
-            Ok(_) => {}
+            Ok(provider_type) if provider_type == channel.provider_type => {}
+            Ok(provider_type) => {
+                channel.provider_type = provider_type;
+                ports.channels.save_channel(&channel).await?;
+            }
+            // Whether Pipedrive has it is not known; served, it works if it does.
+            Err(error @ PipedriveError::Transient { .. }) => {
+                telemetry::log_error("whether a returning user's channel is registered is not known", &error);
+            }
             Err(PipedriveError::Gone { .. }) if ports.delivery == DeliveryChoice::Auto => {
                 channel.delivery = Delivery::Records;
                 ports.channels.save_channel(&channel).await?;

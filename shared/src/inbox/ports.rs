@@ -313,7 +313,7 @@ pub trait InstallationStore: Send + Sync {
     /// Changes the state if the tokens are still those of `version`. `Uninstalled` drops them.
     /// False if they are not.
     async fn set_installation_state(&self, installation: &Installation, state: InstallationState) -> Result<bool, StoreError>;
-    /// Remembers where messages of the installation end, and has those released that waited for it.
+    /// Remembers where messages of the installation end. With `Channels`, what waited for an inbox is released.
     async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError>;
     /// Users and channels of a company, as last written. 1 query.
     async fn members(&self, company: CompanyId) -> Result<Members, StoreError>;
@@ -342,8 +342,6 @@ pub trait ChannelStore: Send + Sync {
     async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError>;
     /// Erases up to `limit` conversations of the channel, each whole. How many there were.
     async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError>;
-    /// Empties a conversation's outbox: nothing of it is delivered any more.
-    async fn empty_outbox(&self, conversation: &ConversationId) -> Result<(), StoreError>;
     /// Erases one conversation whole: messages, references, names. Repeatable.
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
     /// Comes back to a removed channel at `due_at`; never again if none.

@@ -1,6 +1,8 @@
 //! Each minute: what is due. Outboxes whose pause is over, or that the stream missed, are touched so that the stream
 //! wakes `deliver`; held ones are let go when their installation works again; removed channels are erased.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 
 use super::{
@@ -14,8 +16,8 @@ use crate::{clock::Clock, model::time::Timestamp, telemetry};
 const PER_SHARD: usize = 250;
 /// Held outboxes let go in one run. The next run goes on.
 const RELEASED_PER_RUN: usize = 500;
-/// How long a release looks for held outboxes, in milliseconds.
-const RELEASE_MS: i64 = 5 * 60 * 1000;
+/// How long a release looks for held outboxes.
+const RELEASE: Duration = Duration::from_mins(5);
 /// Pieces of work at the same time.
 const PARALLEL: usize = 16;
 
@@ -77,8 +79,8 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
         DueWork::Release(company, user) => {
             summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;
             // The index may lag behind an outbox that was held a moment ago: look for some minutes before it is done.
-            if summary.released == 0 {
-                ports.outbox.released(company, user, Timestamp::from_millis(now.millis() - RELEASE_MS)).await?;
+            if summary.released < RELEASED_PER_RUN {
+                ports.outbox.released(company, user, now.minus(RELEASE)).await?;
             }
         }
         // keep-tokens' own.

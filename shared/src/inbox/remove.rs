@@ -14,6 +14,7 @@ use crate::{
     model::{
         channel::{Channel, ChannelState, Delivery},
         ids::{ChannelId, CompanyId, ConversationId, UserId},
+        installation::InstallationState,
         time::Timestamp,
     },
     pipedrive::{Access, ChannelsApi, error::PipedriveError},
@@ -85,6 +86,7 @@ pub async fn remove_channel_by_owner(ports: &OwnerRemovePorts<'_>, caller: &Call
     if channel.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may remove it".to_owned()));
     }
+    still_installed(ports, caller).await?;
     if channel.delivery == Delivery::Channels {
         tell_pipedrive(ports, caller.company, caller.user, Deletion::Channel(id)).await?;
     }
@@ -99,13 +101,28 @@ pub async fn delete_conversation(ports: &OwnerRemovePorts<'_>, caller: &Caller, 
     if conversation.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may delete its conversations".to_owned()));
     }
-    // Or what waits could bring it back in Pipedrive, after it was deleted there.
-    ports.remove.channels.empty_outbox(id).await?;
+    still_installed(ports, caller).await?;
     let channel = ports.remove.channels.channel(&conversation.channel).await?;
-    if channel.is_some_and(|channel| channel.delivery == Delivery::Channels) {
-        tell_pipedrive(ports, caller.company, caller.user, Deletion::Conversation(&conversation.channel, id)).await?;
+    let tell = channel.is_some_and(|channel| channel.delivery == Delivery::Channels);
+    let deletion = Deletion::Conversation(&conversation.channel, id);
+    if tell {
+        tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
     }
-    Ok(ports.remove.channels.erase_conversation(&conversation).await?)
+    ports.remove.channels.erase_conversation(&conversation).await?;
+    if tell && !conversation.outbox.is_empty() {
+        // What was on its way may have brought it back.
+        tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
+    }
+    Ok(())
+}
+
+/// A session outlives the app's removal by minutes; the right to erase does not.
+async fn still_installed(ports: &OwnerRemovePorts<'_>, caller: &Caller) -> Result<(), InboxError> {
+    let installation = ports.tokens.store.installation(caller.company, caller.user).await?;
+    match installation {
+        Some(installation) if installation.state != InstallationState::Uninstalled => Ok(()),
+        _ => Err(InboxError::Unauthorized("the app is not installed for this user")),
+    }
 }
 
 /// Calls Pipedrive, with renewed tokens if it refuses the first. What Pipedrive does not have need not be deleted there;

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 const STEPS: [u64; 7] = [5, 30, 120, 600, 1_800, 7_200, 3_600];
 
 /// How long a delivery is tried.
-pub const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 
 /// Longest wait that the other side can impose on us: what it asks beyond it is tried earlier.
 const LONGEST_ASKED: Duration = Duration::from_hours(24);

@@ -35,7 +35,7 @@ const WAIT_STEPS: usize = 60;
 const SAVE_TRIES: u32 = 5;
 /// Renew unused tokens this long after their last renewal; they die after 60 days
 /// (Pipedrive, "Refreshing the tokens").
-pub const KEEP_ALIVE: Duration = Duration::from_hours(30 * 24);
+const KEEP_ALIVE: Duration = Duration::from_hours(30 * 24);
 
 /// Why there is no access.
 #[derive(Debug, thiserror::Error)]

@@ -214,7 +214,7 @@ pub struct Place(String);
 
 impl Place {
     /// Characters in a place: 48 bits of the provider's milliseconds, 32 of delay until arrival, 12 of index, 28 random.
-    pub const WIDTH: usize = 24;
+    const WIDTH: usize = 24;
 
     /// The place of a message that was sent at `sent_at` and arrived at `arrived_at` as the `index`th of its batch.
     pub fn new(sent_at: Timestamp, arrived_at: Timestamp, index: usize) -> Self {

@@ -49,6 +49,13 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(ms))
     }
 
+    /// Earlier by `by`, but not before the epoch.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_sub(ms))
+    }
+
     /// How long after `earlier` this is; nothing when it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -93,6 +100,7 @@ mod tests {
     fn nonsense_is_clamped() {
         assert_eq!(Timestamp::from_millis(-5), Timestamp::EPOCH);
         assert_eq!(Timestamp::from_secs(i64::MAX).rfc3339(), "9999-12-30T21:59:59.999Z");
+        assert_eq!(Timestamp::from_secs(1).minus(Duration::from_secs(2)), Timestamp::EPOCH);
         assert_eq!(Timestamp::EPOCH.since(Timestamp::from_secs(1)), Duration::ZERO);
     }
 }

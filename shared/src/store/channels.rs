@@ -15,7 +15,7 @@ use crate::{
     model::{
         channel::{Channel, ChannelState, ProviderKind},
         conversation::Conversation,
-        ids::{AccountId, ChannelId, ConversationId, UserId},
+        ids::{AccountId, ChannelId, UserId},
         time::Timestamp,
     },
 };
@@ -93,17 +93,6 @@ impl ChannelStore for Table {
 
     async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError> {
         self.erase_some(channel, limit).await
-    }
-
-    async fn empty_outbox(&self, conversation: &ConversationId) -> Result<(), StoreError> {
-        let change = Change::default()
-            .exists()
-            .set("#outbox = :nothing")
-            .value(":nothing", AttributeValue::M(Item::new()))
-            .remove("#due_shard, #due_at, #rest");
-        match self.update("empty an outbox", &Key::conversation(conversation), &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
-        }
     }
 
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError> {

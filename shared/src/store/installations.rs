@@ -148,8 +148,11 @@ impl InstallationStore for Table {
 
     async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError> {
         let change = Change::default().exists().set("#delivery = :delivery").value(":delivery", to_value(KIND, &delivery)?);
-        let known = change.update(self, &Key::installation(company, user))?;
-        match self.transact("remember the delivery", vec![known, self.release_chore(company, user, now)?]).await? {
+        let mut items = vec![change.update(self, &Key::installation(company, user))?];
+        if delivery == Delivery::Channels {
+            items.push(self.release_chore(company, user, now)?);
+        }
+        match self.transact("remember the delivery", items).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }

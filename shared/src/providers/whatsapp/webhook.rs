@@ -114,7 +114,9 @@ impl<'a> Sender<'a> {
         let anonymous = from.is_none() && user_id.is_none();
         let identity =
             matching.or(only.filter(|contact| anonymous || same_number(id(contact, "/wa_id").as_deref(), from.as_deref())));
-        let contact = matching.or(only);
+        // Nor its name, unless it names nobody.
+        let unnamed = only.filter(|contact| id(contact, "/wa_id").is_none() && id(contact, "/user_id").is_none());
+        let contact = identity.or(unnamed);
         let of_contact = |pointer| identity.and_then(|contact| id(contact, pointer));
         let digits = from.as_deref().and_then(phone_digits);
         // `from` has been seen to hold the user id of a customer without a number.
@@ -272,6 +274,7 @@ mod tests {
         };
         let events = from("551188880002");
         assert_eq!(keys(messages(&events)[0]), ["phone:551188880002"], "two customers do not share a conversation");
+        assert_eq!(messages(&events)[0].customer.name, "+551188880002", "nor a name");
         let events = from("551199990001");
         let [message] = messages(&events)[..] else { panic!("{events:?}") };
         assert_eq!(keys(message), ["phone:551199990001", "user:BR.1"], "answers go to `from`, not to `wa_id`");

@@ -15,6 +15,7 @@ use super::{
 use crate::model::{
     ids::{ChannelId, ConversationId},
     message::Attachment,
+    time::Timestamp,
 };
 
 /// All but the unreserved characters of RFC 3986.
@@ -68,8 +69,11 @@ impl<'a> From<&Registration<'a>> for ChannelBody<'a> {
     }
 }
 
-impl<'a> From<&Receipt<'a>> for MessageBody<'a> {
-    fn from(message: &Receipt<'a>) -> Self {
+/// How times are written. Pipedrive's description calls them `date-time` and shows minutes in its text.
+type Written = fn(Timestamp) -> String;
+
+impl<'a> MessageBody<'a> {
+    fn new(message: &Receipt<'a>, written: Written) -> Self {
         Self {
             id: message.id.as_str(),
             channel_id: message.channel.as_str(),
@@ -77,8 +81,8 @@ impl<'a> From<&Receipt<'a>> for MessageBody<'a> {
             conversation_id: message.conversation.as_str(),
             message: message.text,
             status: message.status.as_str(),
-            created_at: message.created_at.minute(),
-            reply_by: message.reply_by.map(crate::model::time::Timestamp::minute),
+            created_at: written(message.created_at),
+            reply_by: message.reply_by.map(written),
             conversation_link: message.link,
             attachments: message.attachments.iter().map(AttachmentBody::from).collect(),
         }
@@ -109,9 +113,16 @@ impl ChannelsApi for Client {
         registration_error(&answer).map_or_else(|| answer.accepted(), Err)
     }
 
+    /// Times go out as RFC 3339, and in minutes if that is refused.
     async fn receive(&self, access: &Access, message: &Receipt<'_>) -> Result<(), PipedriveError> {
-        let request = self.http.post(self.v1(access, "/channels/messages/receive")).json(&MessageBody::from(message));
-        let answer = Self::call(access, request).await?;
+        let push = async |written: Written| {
+            let request = self.http.post(self.v1(access, "/channels/messages/receive"));
+            Self::call(access, request.json(&MessageBody::new(message, written))).await
+        };
+        let mut answer = push(Timestamp::rfc3339).await?;
+        if answer.status() == 400 {
+            answer = push(Timestamp::minute).await?;
+        }
         // Nothing about the message: the inbox is switched off for the company, or for the app.
         if answer.status() == 415 || answer.is_scope_mismatch() {
             return Err(PipedriveError::Gone { status: answer.status() });
@@ -161,7 +172,6 @@ mod tests {
         model::{
             ids::{CompanyId, MessageId, ParticipantId, Place},
             status::Status,
-            time::Timestamp,
         },
         pipedrive::testing::{access, stub},
     };
@@ -262,7 +272,7 @@ mod tests {
             json!({
                 "id": sample.id, "channel_id": sample.channel, "sender_id": sample.sender,
                 "conversation_id": sample.conversation, "message": "Hi 👋", "status": "delivered",
-                "created_at": "2026-11-20 09:16", "reply_by": null, "attachments": [],
+                "created_at": "2026-11-20T09:16:03.123Z", "reply_by": null, "attachments": [],
             })
         );
     }
@@ -270,10 +280,10 @@ mod tests {
     #[test]
     fn a_full_message_has_link_window_and_files() {
         let sample = Sample::new();
-        let body = serde_json::to_value(MessageBody::from(&sample.full())).unwrap();
+        let body = serde_json::to_value(MessageBody::new(&sample.full(), Timestamp::rfc3339)).unwrap();
         assert_eq!(
             (&body["reply_by"], &body["conversation_link"]),
-            (&json!("2026-11-21 09:16"), &json!("https://x.example/chat"))
+            (&json!("2026-11-21T09:16:03.123Z"), &json!("https://x.example/chat"))
         );
         assert_eq!(
             body["attachments"],
@@ -327,6 +337,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn times_in_minutes_are_tried_when_others_are_refused() {
+        let (stub, sample) = (stub(400, &[], "{}").await, Sample::new());
+        assert!(stub.client().receive(&access(&stub.url), &sample.full()).await.is_err());
+        let written: Vec<Value> = stub.requests().iter().map(|asked| asked.json()["created_at"].clone()).collect();
+        assert_eq!(written, ["2026-11-20T09:16:03.123Z", "2026-11-20 09:16"]);
+    }
+
+    #[tokio::test]
     async fn refusals_of_a_message_and_of_a_deletion() {
         let payload = r#"{"success":false,"error":"x","additional_data":{"code":"INVALID_RECEIVE_MESSAGE_PAYLOAD"}}"#;
         let scope = r#"{"success":false,"error":"Scope and URL mismatch"}"#;
@@ -372,8 +390,8 @@ mod tests {
         let sample = Sample::new();
         let bodies = [
             ("/channels", serde_json::to_value(ChannelBody::from(&sample.registration())).unwrap()),
-            ("/channels/messages/receive", serde_json::to_value(MessageBody::from(&sample.bare())).unwrap()),
-            ("/channels/messages/receive", serde_json::to_value(MessageBody::from(&sample.full())).unwrap()),
+            ("/channels/messages/receive", serde_json::to_value(MessageBody::new(&sample.bare(), Timestamp::rfc3339)).unwrap()),
+            ("/channels/messages/receive", serde_json::to_value(MessageBody::new(&sample.full(), Timestamp::rfc3339)).unwrap()),
         ];
         for (path, body) in bodies {
             let schema = &contract["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];

@@ -48,6 +48,11 @@ impl Stub {
         asked[0].clone()
     }
 
+    /// Every request that arrived.
+    pub(super) fn requests(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// A client whose every call goes to this server.
     pub(super) fn client(&self) -> super::client::Client {
         super::client::Client::new(self.http.clone(), self.url.clone(), Some(self.url.clone()))

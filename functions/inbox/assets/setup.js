@@ -65,13 +65,16 @@ async function api(method, path, body) {
   }
 }
 
+/** Says what happened, and takes the focus where it would be lost with what was pressed. */
 function notice(text) {
   $('notice').textContent = text;
   $('notice').hidden = !text;
+  $('notice').focus();
 }
 
 function showOutside(text) {
   if (text) $('outside-text').textContent = text;
+  $('start').hidden = query.has('installed');
   $('outside').hidden = false;
 }
 
@@ -92,12 +95,20 @@ function row(channel) {
   return item;
 }
 
+function unconfirmed(button, channel) {
+  button.classList.replace('danger', 'quiet');
+  button.textContent = 'Remove';
+  button.setAttribute('aria-label', `Remove ${channel.name}`);
+}
+
 /** The first click asks, the second removes: browsers show no dialogs of an iframe. */
 async function confirmed(button, channel) {
   if (!button.classList.contains('danger')) {
     button.classList.replace('quiet', 'danger');
     button.textContent = 'Remove with all conversations';
     button.setAttribute('aria-label', `Remove ${channel.name} with all its conversations`);
+    // Whoever goes elsewhere has not confirmed.
+    button.addEventListener('blur', () => button.disabled || unconfirmed(button, channel), { once: true });
     return;
   }
   button.disabled = true;
@@ -134,12 +145,10 @@ function showError(message) {
   const [, field, problem] = message.match(/^(?:credentials\.)?(\w+): (.*)$/s) ?? [];
   const input = field && document.querySelector(`input[name="${field}"]:not(:disabled)`);
   const label = input?.labels?.[0]?.textContent;
-  $('error').textContent = label ? `${label} ${problem}.` : message;
+  $('error').textContent = label ? `${label} ${problem}.` : message.replace(/^credentials: /, '');
   $('error').hidden = !message;
-  if (input) {
-    input.setAttribute('aria-invalid', 'true');
-    input.focus();
-  }
+  if (input) input.setAttribute('aria-invalid', 'true');
+  if (message) (input ?? $('error')).focus();
 }
 
 async function connect(event) {

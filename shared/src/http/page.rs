@@ -11,7 +11,8 @@ pub fn message(status: StatusCode, heading: &str, sentence: &str, link: Option<(
     let (heading, sentence) = (escape(heading), escape(sentence));
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{heading}</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <link rel=\"icon\" href=\"data:,\"><title>{heading}</title>\
          <link rel=\"stylesheet\" href=\"/inbox/assets/page.css\"></head><body><main><h1>{heading}</h1><p>{sentence}</p>"
     );
     if let Some((address, text)) = link {

@@ -1,6 +1,6 @@
 //! The bundle as one object: everything wired and running. `main` starts one for people, end-to-end tests start one each.
 
-use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs::File, io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::config::Credentials;
 use axum::Router;
@@ -128,6 +128,7 @@ pub struct Bundle {
     tasks: JoinSet<()>,
     // Last, so that the folder goes when nothing uses it any more.
     _temporary: Option<TempDir>,
+    _lock: File,
 }
 
 impl Bundle {
@@ -141,6 +142,7 @@ impl Bundle {
         let url = format!("http://{domain}");
 
         let (folder, temporary) = data::folder(options.data.as_deref())?;
+        let lock = data::lock(&folder)?;
         let simulators = match options.world {
             Some(_) => None,
             None => Some(Simulators::start(&url, options.clock.clone()).await.map_err(StartError::Local)?),
@@ -193,7 +195,20 @@ impl Bundle {
             return Err(StartError::Handshake);
         }
         let scheduled = scheduled.into_iter().map(|(function, _)| function).collect();
-        Ok(Self { url, environment, secrets, secret, simulators, dynamodb, pump, scheduled, stop, tasks, _temporary: temporary })
+        Ok(Self {
+            url,
+            environment,
+            secrets,
+            secret,
+            simulators,
+            dynamodb,
+            pump,
+            scheduled,
+            stop,
+            tasks,
+            _temporary: temporary,
+            _lock: lock,
+        })
     }
 
     /// Where it is served: `http://127.0.0.1:<port>`.

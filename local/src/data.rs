@@ -1,6 +1,7 @@
 //! The data folder: the table, and the key by which tokens in it are sealed.
 
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -12,6 +13,8 @@ use crate::{options::RealWorld, simulators};
 
 /// File of the data folder that holds the table.
 pub const TABLE_FILE: &str = "table.db";
+/// File of it that the process at work holds.
+const LOCK_FILE: &str = "lock";
 /// File of it that holds the key.
 const KEY_FILE: &str = "encryption_key";
 
@@ -21,6 +24,15 @@ const KEY_FILE: &str = "encryption_key";
 pub struct DataError {
     path: PathBuf,
     source: io::Error,
+}
+
+/// Keeps the folder for this process: two that work off one table's stream would undo its order.
+pub fn lock(folder: &Path) -> Result<File, DataError> {
+    let path = folder.join(LOCK_FILE);
+    let failed = |source| DataError { path: path.clone(), source };
+    let file = File::create(&path).map_err(failed)?;
+    file.try_lock().map_err(|error| failed(io::Error::from(error)))?;
+    Ok(file)
 }
 
 /// The folder given, or a temporary one that goes when the guard is dropped.

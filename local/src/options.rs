@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shared::config::DeliveryChoice;
+use shared::{config::DeliveryChoice, seal::Vault};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -40,6 +40,9 @@ pub enum OptionsError {
     /// A variable is not set that `--no-simulators` needs.
     #[error("--no-simulators needs the environment variable {0}")]
     MissingVariable(&'static str),
+    /// `ENCRYPTION_KEY` is none.
+    #[error("ENCRYPTION_KEY is not a key of 32 characters or more, or a ring of them")]
+    BadKey,
 }
 
 /// The command line.
@@ -116,6 +119,9 @@ impl RealWorld {
             ("meta_app_secret", "META_APP_SECRET"),
             ("meta_verify_token", "META_VERIFY_TOKEN"),
         ];
+        if get("ENCRYPTION_KEY").is_some_and(|key| Vault::parse(&key).is_err()) {
+            return Err(OptionsError::BadKey);
+        }
         Ok(Self {
             base_urls: base_urls.into_iter().filter_map(|name| Some((name, get(name)?))).collect(),
             credentials: credentials.into_iter().map(|(field, name)| Ok((field, required(name)?))).collect::<Result<_, _>>()?,

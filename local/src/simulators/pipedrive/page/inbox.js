@@ -187,6 +187,7 @@ function bubble(conversation, message) {
 function showChat() {
   const found = find();
   byId("chat").hidden = !found;
+  byId("choose").hidden = Boolean(found);
   document.querySelector("main").classList.toggle("chatting", Boolean(found));
   if (!found) {
     shownChat = "";

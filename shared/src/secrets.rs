@@ -1,5 +1,5 @@
 //! The bundle's one secret: loaded when first needed, kept for a few minutes, loaded anew when something presented to us
-//! does not match it, so that a rotated secret works at once.
+//! does not match it, so that a rotated secret works within seconds.
 
 use std::{sync::Arc, time::Duration};
 

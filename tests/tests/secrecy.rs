@@ -84,8 +84,11 @@ async fn round_trips(world: &World) -> Vec<String> {
     let (pipedrive, graph, chat) = (world.bundle.pipedrive(), world.bundle.graph(), world.bundle.chat());
     let connected = world.bundle.connect_chat(&world.session).await.unwrap();
     let mut said = Vec::new();
-    for fault in [Fault::Answer(500), Fault::RateLimited(5), Fault::Drop, Fault::Answer(401), Fault::Answer(400)] {
-        pipedrive.inject(Call::Receive, fault, 1);
+    // Both messages are refused, each with its times in full and in minutes.
+    let refused = (Fault::Answer(400), 4);
+    let once = [Fault::Answer(500), Fault::RateLimited(5), Fault::Drop, Fault::Answer(401)].map(|fault| (fault, 1));
+    for (fault, times) in once.into_iter().chain([refused]) {
+        pipedrive.inject(Call::Receive, fault, times);
         graph.customer_writes(&phone(1), NAME, TEXT);
         chat.customer_writes(&format!("+{}", phone(1)), NAME, TEXT);
         world.settle().await;

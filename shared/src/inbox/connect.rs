@@ -1,6 +1,8 @@
 //! Connecting a provider's account: its credentials are checked with the provider, the channel is stored, the provider is
 //! asked for its webhooks, Pipedrive is told. A try that dies half-way is completed by the same try again.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{
@@ -17,6 +19,7 @@ use crate::{
         ids::{AccountId, ChannelId},
         installation::Installation,
         text::{MAX_NAME_BYTES, clean},
+        time::Timestamp,
     },
     pipedrive::{Access, ChannelsApi, Registration, error::PipedriveError},
     providers::{
@@ -26,6 +29,8 @@ use crate::{
     secrets::SecretCache,
 };
 
+/// How long to wait when Pipedrive asks to without saying how long.
+const RATE_LIMIT_WAIT: Duration = Duration::from_mins(1);
 /// Longest name of a channel, in characters.
 const MAX_CHANNEL_NAME: usize = 100;
 
@@ -241,7 +246,7 @@ async fn announce(
                 tracing::info!(company = %channel.company, status, "no Channels API; delivering to records");
                 channel.delivery = Delivery::Records;
             }
-            Err(error) => return Err(registration_error(error)),
+            Err(error) => return Err(registration_error(error, ports.clock.now())),
         }
     }
     ports.channels.save_channel(&channel).await?;
@@ -281,12 +286,19 @@ pub async fn register(
     }
 }
 
-fn registration_error(error: PipedriveError) -> InboxError {
+/// What the person who connects hears of Pipedrive's refusal. Never 401: that is about their session.
+fn registration_error(error: PipedriveError, now: Timestamp) -> InboxError {
+    let forbidden = |sentence: &str| InboxError::Forbidden(sentence.to_owned());
     match error {
-        PipedriveError::AdminOnly => {
-            InboxError::Forbidden("only an admin of the Pipedrive company may register channels".to_owned())
+        PipedriveError::AdminOnly => forbidden("only an admin of the Pipedrive company may register channels"),
+        PipedriveError::Gone { .. } => forbidden("this Pipedrive account does not offer the Channels API"),
+        PipedriveError::AccountClosed => forbidden("this Pipedrive account is closed or unpaid"),
+        PipedriveError::Forbidden { .. } => forbidden("Pipedrive does not allow this user to register channels"),
+        PipedriveError::Unauthorized => forbidden("Pipedrive does not accept the app's access; connect Pipedrive again"),
+        PipedriveError::Invalid { .. } => InboxError::invalid_body("name", "was not accepted by Pipedrive"),
+        PipedriveError::RateLimited { retry_after } => {
+            InboxError::RateLimited { retry_at: now.plus(retry_after.unwrap_or(RATE_LIMIT_WAIT)) }
         }
-        PipedriveError::Gone { .. } => InboxError::Forbidden("this Pipedrive account does not offer the Channels API".to_owned()),
         error => InboxError::Pipedrive(error),
     }
 }

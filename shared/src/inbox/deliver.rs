@@ -12,7 +12,7 @@ use super::{
     ports::{OutboxStore, Settlement, StoreError, Then},
     receive::STREAM_GRACE,
     retry,
-    send::outcome_unknown,
+    send::{outcome_unknown, was_refused},
     tokens::{TokenError, Tokens},
 };
 use crate::{
@@ -166,6 +166,10 @@ impl Round<'_> {
                 return Ok(Step::NotYet);
             }
             message.status = Status::Failed;
+        }
+        // Read while it was under way, refused since: its entry is gone.
+        if was_refused(&message) {
+            return Ok(Step::Done);
         }
         let mut pushed = target.push(access, &self.conversation, &message).await;
         if pushed == Err(PipedriveError::Unauthorized) {

@@ -104,10 +104,19 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     }
 }
 
+/// [`FailureReason::code`] of a message of which nobody knows whether it was sent.
+const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
+/// Whether the provider refused the message at once. Who sent it heard that in the answer; nobody else needs to.
+pub fn was_refused(message: &Message) -> bool {
+    let at_once = message.direction == Direction::Out && message.provider_id.is_none();
+    at_once && message.failure.as_ref().is_some_and(|failure| failure.code != OUTCOME_UNKNOWN)
+}
+
 /// Why a message failed of which nobody knows whether it was sent.
 pub fn outcome_unknown() -> FailureReason {
     FailureReason {
-        code: "outcome_unknown".to_owned(),
+        code: OUTCOME_UNKNOWN.to_owned(),
         text: "The provider did not answer. The message may have arrived; it was not sent again.".to_owned(),
     }
 }
@@ -143,9 +152,7 @@ fn check(
         return Err(InboxError::invalid_body("message", format!("is longer than {limit} characters")));
     }
     if conversation.reply_by.is_some_and(|until| until <= now) {
-        return Err(InboxError::Forbidden(
-            "the time to reply to the customer's last message is over; the provider delivers only templates now".to_owned(),
-        ));
+        return Err(InboxError::Forbidden("the time to reply to the customer's last message is over".to_owned()));
     }
     Ok(())
 }

@@ -73,12 +73,23 @@ pub(super) async fn check(graph: &Graph, value: &Value) -> Result<Account, Provi
 
 async fn read(graph: &Graph, token: &SecretString, id: &str, fields: &str, field: &'static str) -> Result<(), ProviderError> {
     match graph.get(token, id, fields).await {
-        Ok(object) if lenient::id(&object, "/id").as_deref() == Some(id) => Ok(()),
+        Ok(object) if lenient::id(&object, "/id").is_none_or(|named| named == id) => Ok(()),
         Ok(_) => Err(credentials::invalid(field, "is not what Meta calls this object")),
-        Err(ProviderError::Refused { refusal: Refusal::NotFound | Refusal::Invalid, .. }) => {
+        Err(error) => named(error, field),
+    }
+}
+
+/// A refusal, at the field that it is about.
+fn named(error: ProviderError, field: &'static str) -> Result<(), ProviderError> {
+    match error {
+        ProviderError::Refused { refusal: Refusal::NotFound | Refusal::Invalid, .. } => {
             Err(credentials::invalid(field, "is unknown to Meta, or the access token may not read it"))
         }
-        Err(error) => Err(error.nothing_at_stake()),
+        ProviderError::Refused { refusal: Refusal::Unauthorized, .. } => Err(credentials::invalid(
+            "access_token",
+            "is not accepted by Meta, or lacks whatsapp_business_messaging or whatsapp_business_management",
+        )),
+        error => Err(error.nothing_at_stake()),
     }
 }
 
@@ -86,10 +97,10 @@ async fn read(graph: &Graph, token: &SecretString, id: &str, fields: &str, field
 /// of the app, the same for all accounts.
 pub(super) async fn subscribe(graph: &Graph, credentials: &SecretSlice<u8>) -> Result<(), ProviderError> {
     let credentials = Credentials::stored(credentials)?;
-    let answer = graph
-        .post(&credentials.access_token, &credentials.waba_id, "subscribed_apps", &json!({}))
-        .await
-        .map_err(ProviderError::nothing_at_stake)?;
+    let answer = match graph.post(&credentials.access_token, &credentials.waba_id, "subscribed_apps", &json!({})).await {
+        Ok(answer) => answer,
+        Err(error) => return named(error, "waba_id"),
+    };
     if answer.get("success") == Some(&Value::Bool(true)) {
         Ok(())
     } else {
@@ -135,7 +146,10 @@ mod tests {
 
         let stub = Stub::start([Reply::json(401, &json!({"error": {"code": 190}}))]).await;
         let error = check(&graph(&stub), &given()).await.unwrap_err();
-        assert!(matches!(error, ProviderError::Refused { refusal: Refusal::Unauthorized, .. }), "{error}");
+        assert!(error.to_string().contains("credentials.access_token is not accepted by Meta"), "{error}");
+
+        let stub = Stub::start([Reply::json(200, &json!({})), Reply::json(200, &json!({"success": true}))]).await;
+        assert!(check(&graph(&stub), &given()).await.is_ok(), "an answer need not repeat what was asked for");
 
         let stub = Stub::start([Reply::text(502, "<html>")]).await;
         let error = check(&graph(&stub), &given()).await.unwrap_err();

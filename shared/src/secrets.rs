@@ -116,7 +116,7 @@ impl SecretSource for SecretsManager {
             .await
             // The client's own error, without the raw answer: that might hold the secret.
             .map_err(|error| match error.into_source() {
-                Ok(source) => SecretsError::Unavailable(source.to_string()),
+                Ok(source) => SecretsError::Unavailable(crate::telemetry::chain(&*source)),
                 Err(_) => SecretsError::Unavailable("the client gave no reason".to_owned()),
             })?;
         let text = answer.secret_string.ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))?;

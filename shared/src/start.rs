@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use async_trait::async_trait;
 use aws_lambda_events::{dynamodb, streams::DynamoDbEventResponse};
 use lambda_http::{RequestExt, request::RequestContext, tower::service_fn};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use tracing::Instrument;
 
 use crate::{
@@ -57,7 +57,8 @@ pub async fn schedule<F: ScheduledFunction>(new: impl FnOnce(&Environment) -> F)
             Err(error) => telemetry::log_error("the round failed", error),
         }
         // The runtime reports the error's words alone; its causes are in the log by now.
-        outcome.map_err(|error| error.to_string())
+        // With a name that alarms and filters can rely on, instead of a type of Rust's.
+        outcome.map_err(|error| Diagnostic { error_type: "ScheduleFailed".to_owned(), error_message: error.to_string() })
     };
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }

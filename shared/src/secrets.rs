@@ -180,3 +180,116 @@ impl SecretCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// Tells what it was told to, and counts how often.
+    #[derive(Default)]
+    struct Owner {
+        token: StdMutex<Option<&'static str>>,
+        loads: AtomicUsize,
+        seconds: AtomicU64,
+    }
+
+    struct Source(Arc<Owner>);
+
+    #[async_trait]
+    impl SecretSource for Source {
+        async fn load(&self) -> Result<SecretString, SecretsError> {
+            self.0.loads.fetch_add(1, Ordering::SeqCst);
+            let token = self.0.token.lock().unwrap().ok_or_else(|| SecretsError::Unavailable("away".to_owned()))?;
+            let key = "0123456789abcdef0123456789abcdef";
+            Ok(SecretString::from(format!(r#"{{"meta_verify_token":"{token}","encryption_key":"{key}"}}"#)))
+        }
+    }
+
+    struct Time(Arc<Owner>);
+
+    impl Clock for Time {
+        fn now(&self) -> Timestamp {
+            Timestamp::EPOCH.plus(Duration::from_secs(self.0.seconds.load(Ordering::SeqCst)))
+        }
+    }
+
+    impl Owner {
+        fn cache(self: &Arc<Self>) -> SecretCache {
+            SecretCache::new(Box::new(Source(self.clone())), Arc::new(Time(self.clone())))
+        }
+
+        fn says(&self, token: Option<&'static str>) {
+            *self.token.lock().unwrap() = token;
+        }
+
+        fn pass(&self, seconds: u64) {
+            self.seconds.fetch_add(seconds, Ordering::SeqCst);
+        }
+
+        fn loads(&self) -> usize {
+            self.loads.load(Ordering::SeqCst)
+        }
+    }
+
+    fn token(secrets: &Secrets) -> &str {
+        secrets.meta_verify_token.expose_secret()
+    }
+
+    #[tokio::test]
+    async fn it_is_kept_for_five_minutes() {
+        let owner = Arc::new(Owner::default());
+        let cache = owner.cache();
+        assert!(cache.get().await.is_err());
+        owner.says(Some("first"));
+        assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("first", 2), "a failure is not kept");
+        owner.says(Some("second"));
+        owner.pass(299);
+        assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("first", 2));
+        owner.pass(1);
+        assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("second", 3));
+    }
+
+    #[tokio::test]
+    async fn a_mismatch_loads_it_anew_every_ten_seconds_at_most() {
+        let owner = Arc::new(Owner::default());
+        owner.says(Some("first"));
+        let cache = owner.cache();
+        let first = cache.get().await.unwrap();
+        owner.says(Some("second"));
+        owner.pass(9);
+        assert!(cache.renewed(&first).await.unwrap().is_none());
+        assert_eq!(owner.loads(), 1);
+        owner.pass(1);
+        let second = cache.renewed(&first).await.unwrap().unwrap();
+        assert_eq!((token(&second), owner.loads()), ("second", 2));
+        for _ in 0..3 {
+            assert!(cache.renewed(&second).await.unwrap().is_none());
+            assert_eq!(token(&cache.renewed(&first).await.unwrap().unwrap()), "second", "who saw the old one gets it");
+        }
+        assert_eq!(owner.loads(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_old_one_serves_while_there_is_no_other() {
+        let owner = Arc::new(Owner::default());
+        owner.says(Some("first"));
+        let cache = owner.cache();
+        cache.get().await.unwrap();
+        owner.says(None);
+        owner.pass(300);
+        for _ in 0..3 {
+            assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("first", 2), "not asked for with each request");
+        }
+        owner.pass(9);
+        cache.get().await.unwrap();
+        assert_eq!(owner.loads(), 2);
+        owner.says(Some("second"));
+        owner.pass(1);
+        assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("second", 3), "but soon again");
+    }
+}

@@ -101,11 +101,12 @@ pub async fn conversation(
 ) -> Result<ConversationView, InboxError> {
     let after = query.after.as_deref().filter(|after| !after.is_empty()).map(MessageCursor::decode).transpose();
     let after = after.map_err(|_| bad_cursor())?;
-    let (channel, conversation, messages) =
+    let (channel, conversation, mut messages) =
         try_join3(store.channel(channel), store.conversation(id), store.messages(id, after.as_ref(), query.messages_limit))
             .await?;
     let channel = served(channel)?;
     let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("conversation"))?;
+    keep_within(&mut messages, ANSWER_BYTES);
     let next = next_cursor(&messages);
     Ok(ConversationView::new(&channel, conversation, messages.items, next))
 }
@@ -170,4 +171,60 @@ fn next_cursor(page: &Page<Message, MessageCursor>) -> String {
 
 fn bad_cursor() -> InboxError {
     InboxError::BadRequest { parameter: "after", problem: "not a cursor of this list".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        message::{Direction, Sending},
+        status::Status,
+        time::Timestamp,
+    };
+
+    fn page(texts: &[String]) -> Page<Message, MessageCursor> {
+        let conversation = ConversationId::new();
+        let at = Timestamp::EPOCH;
+        let message = |(index, text): (usize, &String)| Message {
+            id: conversation.message(&crate::model::ids::Place::new(at, at, index)),
+            provider_id: None,
+            direction: Direction::In,
+            sender: conversation.end_user(),
+            text: text.clone(),
+            sent_at: at,
+            status: Status::Delivered,
+            failure: None,
+            sending: Sending::Done,
+            reply_by: None,
+            attachments: Vec::new(),
+            dead: None,
+        };
+        Page { items: texts.iter().enumerate().map(message).collect(), next: None }
+    }
+
+    /// How many are kept; the cursor must lead on from the last of them.
+    fn kept(texts: &[String], share: usize) -> usize {
+        let mut page = page(texts);
+        keep_within(&mut page, share);
+        let last = page.items.last().map(|last| last.id.place());
+        assert_eq!(page.next.map(|next| next.place), last.filter(|_| page.items.len() < texts.len()));
+        page.items.len()
+    }
+
+    #[test]
+    fn as_many_as_fit_and_never_none() {
+        let texts = vec!["x".repeat(400); 5];
+        assert_eq!(kept(&texts, 5_000), 5);
+        assert_eq!(kept(&texts, 4_999), 4);
+        assert_eq!(kept(&texts, 1_000), 1);
+        assert_eq!(kept(&texts, 0), 1);
+        assert_eq!(kept(&[], 0), 0);
+    }
+
+    #[test]
+    fn characters_count_as_they_are_escaped() {
+        let (quotes, breaks) = (vec!["\"".repeat(100); 2], vec!["\n".repeat(100); 2]);
+        assert_eq!((kept(&quotes, 2_000), kept(&quotes, 1_999)), (2, 1));
+        assert_eq!((kept(&breaks, 1_800), kept(&breaks, 1_799)), (2, 1));
+    }
 }

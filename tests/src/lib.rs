@@ -4,6 +4,7 @@ pub mod call;
 pub mod gate;
 pub mod slow;
 pub mod table;
+pub mod wait;
 pub mod web;
 pub mod wire;
 pub mod world;

@@ -11,6 +11,10 @@ use local::{
         pipedrive::{Conversation, DEMO_COMPANY, DEMO_USER, Message},
     },
 };
+use shared::{
+    inbox::ports::InboxReader,
+    model::{conversation::Conversation as Stored, ids::ChannelId},
+};
 
 /// Customers of the tests, by number.
 pub fn phone(n: usize) -> String {
@@ -74,6 +78,17 @@ impl World {
         assert_eq!(changes.len(), written.len(), "every number is Meta's");
         let status = graph.send_webhook(Graph::envelope(&changes)).await;
         assert_eq!(status.map(|status| status.as_u16()), Some(200), "the webhook is taken");
+    }
+
+    /// The conversation of the WhatsApp channel with the newest message, as it is stored.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn newest_conversation(&self) -> Stored {
+        let channel = ChannelId::parse(&self.whatsapp.provider_channel_id).expect("a channel's id");
+        let page = self.bundle.environment().table().conversations(&channel, None, 1).await.expect("the table answers");
+        page.items.into_iter().next().expect("a conversation")
     }
 
     /// The conversation of the WhatsApp channel with the customer of that name, in Pipedrive's inbox.

@@ -7,19 +7,17 @@ use local::{
     dynamodb::StreamStart,
     simulators::pipedrive::{Call, DEMO_COMPANY, Fault},
 };
-use pigeonpost_tests::world::{World, phone};
+use pigeonpost_tests::{
+    wait::until,
+    world::{World, phone},
+};
 use serde_json::json;
 use shared::{
     clock::Clock,
     inbox::ports::InboxReader,
-    model::{
-        conversation::Conversation,
-        ids::{ChannelId, ConversationId},
-        message::Message,
-    },
+    model::{ids::ConversationId, message::Message},
     start::StreamFunction,
 };
-use tokio::time::Instant;
 
 /// A customer writes, and everything that follows at once has happened.
 async fn writes(world: &World, customer: usize, text: &str) {
@@ -35,12 +33,6 @@ fn texts(world: &World, customer: usize) -> Vec<String> {
 
 fn pushes(world: &World) -> usize {
     world.bundle.pipedrive().count(Call::Receive)
-}
-
-async fn newest(world: &World) -> Conversation {
-    let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    let mut page = world.bundle.environment().table().conversations(&channel, None, 1).await.unwrap();
-    page.items.remove(0)
 }
 
 /// Messages of a conversation, oldest first.
@@ -125,14 +117,14 @@ async fn tries_follow_the_schedule_for_three_days_and_end_visibly() {
     while world.clock.now().since(began) < Duration::from_hours(70) {
         world.pass(Duration::from_hours(2)).await;
     }
-    let conversation = newest(&world).await;
+    let conversation = world.newest_conversation().await;
     assert_eq!(stored(&world, &conversation.id).await[0].dead, None, "not yet");
     for _ in 0..3 {
         world.pass(Duration::from_hours(2)).await;
     }
     let dead = stored(&world, &conversation.id).await.remove(0).dead.unwrap();
     assert!(!dead.code.is_empty() && dead.text.starts_with("Pipedrive did not take the message"), "{dead:?}");
-    let conversation = newest(&world).await;
+    let conversation = world.newest_conversation().await;
     assert!(conversation.outbox.is_empty() && conversation.rest.is_none(), "{conversation:?}");
     let ended = pushes(&world);
     world.pass(Duration::from_hours(24)).await;
@@ -163,7 +155,7 @@ async fn what_pipedrive_refuses_for_good_is_dead_and_the_next_goes_on() {
     writes(&world, 1, "refused").await;
     writes(&world, 1, "after").await;
     assert_eq!(texts(&world, 1), ["before", "after"]);
-    let conversation = newest(&world).await;
+    let conversation = world.newest_conversation().await;
     let messages = stored(&world, &conversation.id).await;
     let dead: Vec<bool> = messages.iter().map(|message| message.dead.is_some()).collect();
     assert_eq!(dead, [false, true, false]);
@@ -187,7 +179,7 @@ async fn a_closed_account_waits_for_as_long_as_it_takes() {
         world.pass(Duration::from_hours(2)).await;
     }
     writes(&world, 1, "second").await;
-    let conversation = newest(&world).await;
+    let conversation = world.newest_conversation().await;
     assert!(stored(&world, &conversation.id).await.iter().all(|message| message.dead.is_none()), "four days on");
     world.bundle.pipedrive().set_suspended(DEMO_COMPANY, false);
     world.pass(Duration::from_hours(2)).await;
@@ -201,11 +193,7 @@ async fn what_the_stream_missed_is_found_after_a_while() {
     world.pass(Duration::from_mins(1)).await;
     let dynamodb = world.bundle.dynamodb();
     world.bundle.graph().customer_writes(&phone(1), "Customer 1", "hello");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !world.bundle.graph().webhooks().idle() {
-        assert!(Instant::now() < deadline, "the webhook is not answered");
-        tokio::task::yield_now().await;
-    }
+    until("the webhook is answered", || world.bundle.graph().webhooks().idle()).await;
     // All that the stream has so far is lost: nobody reads it before this place.
     let mut place = dynamodb.stream_position(StreamStart::Oldest).unwrap();
     let mut missed = 0;

@@ -121,7 +121,7 @@ async fn deliver_with(world: &World, wire: &Wire, customer: usize, fault: Option
         assert_eq!(receive(world, &Wire::default(), hook).await, 200);
         world.clock.advance(Duration::from_secs(1));
     }
-    let id = newest_conversation(world).await;
+    let id = world.newest_conversation().await.id;
     wire.reset(fault);
     let failures = deliver(world, wire, &id).await;
     let requests = wire.traffic().operations.len();
@@ -136,13 +136,6 @@ async fn deliver_with(world: &World, wire: &Wire, customer: usize, fault: Option
     let stored = world.bundle.environment().table().conversation(&id).await.unwrap().unwrap();
     assert!(stored.outbox.is_empty() && stored.rest.is_none(), "{fault:?}: {stored:?}");
     requests
-}
-
-/// The conversation whose first message came last.
-async fn newest_conversation(world: &World) -> ConversationId {
-    let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    let page = world.bundle.environment().table().conversations(&channel, None, 1).await.unwrap();
-    page.items[0].id.clone()
 }
 
 /// Calls deliver over `wire` as the stream does; how many records failed.
@@ -179,7 +172,7 @@ async fn send_with(world: &World, wire: &Wire, customer: usize, fault: Option<(u
     let (from, name, text) = (phone(customer), format!("Customer {customer}"), format!("answer {customer}"));
     world.bundle.graph().customer_writes(&from, &name, "a question");
     world.settle().await;
-    let id = newest_conversation(world).await;
+    let id = world.newest_conversation().await.id;
 
     wire.reset(fault);
     let (status, body) = send(world, wire, &id, &text).await;

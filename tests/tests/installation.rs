@@ -24,6 +24,7 @@ use local::{
 use pigeonpost_tests::{
     gate::{Gate, apart},
     table,
+    wait::until,
     web::{Answer, Browser, client, send},
     world::{World, phone},
 };
@@ -32,15 +33,14 @@ use serde_json::{Value, json};
 use shared::{
     inbox::{
         deliver::{self, ChannelsTarget, DeliverPorts},
-        ports::{InboxReader, InstallationStore},
+        ports::InstallationStore,
         tokens::Tokens,
     },
     model::{
-        ids::{ChannelId, CompanyId, UserId},
+        ids::{CompanyId, UserId},
         installation::{Installation, InstallationState},
     },
 };
-use tokio::time::Instant;
 
 /// Another admin of the demo company.
 const COLLEAGUE: UserId = UserId(13);
@@ -320,14 +320,8 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
     let world = World::start().await;
     world.bundle.pipedrive().uninstall(DEMO_COMPANY, DEMO_USER).await.unwrap();
     world.bundle.graph().customer_writes(&phone(1), "Dora", "hello");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !world.bundle.graph().webhooks().idle() {
-        assert!(Instant::now() < deadline, "the webhook is not answered");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    let page = world.bundle.environment().table().conversations(&channel, None, 1).await.unwrap();
-    let id = page.items[0].id.clone();
+    until("the webhook is answered", || world.bundle.graph().webhooks().idle()).await;
+    let id = world.newest_conversation().await.id;
 
     // A round that has read conversation and installation, and is slow to write that it has to wait.
     let asked = Arc::new(AtomicUsize::new(0));
@@ -341,10 +335,7 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
         let ports = DeliverPorts { outbox: &*table, tokens, channels: &ChannelsTarget(&*pipedrive), clock };
         deliver::deliver(&ports, &id).await.map(|delivered| delivered.held)
     });
-    while asked.load(Ordering::SeqCst) < 3 {
-        assert!(Instant::now() < deadline, "the round does not get to its end");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until("the round gets to its end", || asked.load(Ordering::SeqCst) >= 3).await;
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     assert!(world.bundle.run_schedule("redeliver").await, "there is nothing to let go yet");
     gate.open();
@@ -353,7 +344,7 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
     for _ in 0..3 {
         world.pass(Duration::from_mins(1)).await;
     }
-    let stored = world.bundle.environment().table().conversations(&channel, None, 1).await.unwrap().items.remove(0);
+    let stored = world.newest_conversation().await;
     assert!(stored.outbox.is_empty() && stored.rest.is_none(), "still held: {stored:?}");
     assert_eq!(world.texts("Dora"), ["hello"]);
 }

@@ -18,6 +18,7 @@ use local::{
     },
 };
 use pigeonpost_tests::{
+    call::{FORM, form},
     web::{Answer, Browser, api, client, send},
     world::{World, phone},
 };
@@ -151,13 +152,10 @@ async fn refusals(world: &World) -> Vec<Answer> {
     }
     let text = "canary-4713 ".repeat(400);
     for (id, text) in [(conversation.as_str(), text.as_str()), (TYPED, TEXT), ("cv_0123456789abcdef", TEXT)] {
-        let form = format!(
-            "--XX\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\n{text}\r\n\
-             --XX\r\nContent-Disposition: form-data; name=\"conversationId\"\r\n\r\n{id}\r\n--XX--\r\n"
-        );
+        let body = form(&[("message", text), ("conversationId", id)]);
         for password in [CLIENT_SECRET, TYPED] {
             let request = client().post(format!("{url}{channel}/messages")).basic_auth(CLIENT_ID, Some(password));
-            let request = request.header("content-type", "multipart/form-data; boundary=XX").body(form.clone());
+            let request = request.header("content-type", FORM).body(body.clone());
             answers.push(send(request).await);
         }
     }

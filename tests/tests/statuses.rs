@@ -10,8 +10,9 @@ use local::simulators::{
     whatsapp_number,
 };
 use pigeonpost_tests::{
-    call::{as_pipedrive, request},
+    call::{FORM, as_pipedrive, form, request},
     gate::{Gate, apart},
+    wait::until,
     world::{World, phone},
 };
 use serde_json::{Value, json};
@@ -23,7 +24,6 @@ use shared::{
         status::Status,
     },
 };
-use tokio::time::Instant;
 
 const NAME: &str = "Dora";
 
@@ -163,28 +163,18 @@ fn has_read(chat: &Chat, text: &str) -> bool {
     chat.lines.iter().any(|line| line.text == text && line.status == Status::Read)
 }
 
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !reached() {
-        assert!(Instant::now() < deadline, "waited too long until {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
 /// Calls post-message as Pipedrive does; our id of the message.
 async fn send(function: &post_message::Function, channel: &str, conversation: &str, text: &str) -> String {
     let source = ChannelId::parse(channel).unwrap().source_user();
     let customer = ConversationId::parse(conversation).unwrap().end_user();
-    let fields = [
+    let body = form(&[
         ("message", text),
         ("senderId", source.as_str()),
         ("conversationId", conversation),
         ("recipientIds[]", customer.as_str()),
-    ];
-    let part = |(name, value)| format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    let body = fields.map(part).concat() + "--XX--\r\n";
+    ]);
     let mut headers = as_pipedrive();
-    headers.insert(http::header::CONTENT_TYPE, "multipart/form-data; boundary=XX".parse().unwrap());
+    headers.insert(http::header::CONTENT_TYPE, FORM.parse().unwrap());
     let path = format!("/api/channels/{channel}/messages");
     let response = function.call(request(http::Method::POST, &path, &[("providerChannelId", channel)], headers, body)).await;
     assert_eq!(response.status().as_u16(), 200);

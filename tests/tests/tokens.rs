@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use local::simulators::pipedrive::{Call, Company, DEMO_COMPANY, DEMO_USER, Fault, Rotation, User};
 use pigeonpost_tests::{
-    wire::Wire,
+    wait::until,
+    wire::{self, Wire},
     world::{World, phone},
 };
 use secrecy::ExposeSecret;
@@ -13,16 +14,14 @@ use shared::{
     clock::Clock,
     environment::Environment,
     inbox::{
-        ports::{InboxReader, InstallationStore, Lease},
+        ports::{InstallationStore, Lease},
         tokens::{TokenError, Tokens},
     },
     model::{
-        conversation::Conversation,
-        ids::{ChannelId, UserId},
+        ids::UserId,
         installation::{Installation, InstallationState},
     },
 };
-use tokio::time::Instant;
 
 /// More than an access token's life.
 const EXPIRED: Duration = Duration::from_hours(2);
@@ -41,20 +40,6 @@ async fn access(environment: &Environment) -> Result<String, TokenError> {
 
 async fn installation(world: &World, user: UserId) -> Installation {
     world.bundle.environment().table().installation(DEMO_COMPANY, user).await.unwrap().unwrap()
-}
-
-async fn newest_conversation(world: &World) -> Conversation {
-    let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    let mut page = world.bundle.environment().table().conversations(&channel, None, 1).await.unwrap();
-    page.items.remove(0)
-}
-
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !reached() {
-        assert!(Instant::now() < deadline, "waited too long until {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +134,7 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
     for _ in 0..4 {
         world.pass(Duration::from_hours(24)).await;
     }
-    let held = newest_conversation(&world).await;
+    let held = world.newest_conversation().await;
     let rest = held.rest.as_ref().unwrap();
     assert_eq!((held.outbox.len(), rest.attempts, rest.reason.code.as_str()), (2, 0, "not_connected"), "{rest:?}");
     assert_eq!((pipedrive.count(Call::Token), pipedrive.count(Call::Receive)), (tokens, pushes), "nobody is asked meanwhile");
@@ -160,7 +145,7 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
         world.pass(Duration::from_mins(1)).await;
     }
     assert_eq!(world.texts("Dora"), ["before", "first", "second"]);
-    let drained = newest_conversation(&world).await;
+    let drained = world.newest_conversation().await;
     assert!(drained.outbox.is_empty() && drained.rest.is_none(), "{drained:?}");
     assert_eq!(pipedrive.count(Call::Receive), pushes + 2, "each once");
 }
@@ -192,6 +177,36 @@ async fn a_slow_renewal_that_comes_too_late_uses_the_others_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn renewed_tokens_that_the_table_does_not_take_at_once_are_not_lost() {
+    let world = World::start().await;
+    let pipedrive = world.bundle.pipedrive();
+    // The old refresh token is dead as soon as the new one is made.
+    pipedrive.change(|settings| settings.rotation = Rotation::Rotating);
+    let wire = Wire::default();
+    let environment = wire.environment(world.bundle.environment());
+    world.clock.advance(EXPIRED);
+    access(&environment).await.unwrap();
+    let save = wire.traffic().operations.len() - 1;
+
+    for fault in [wire::Fault::DieBefore, wire::Fault::DieAfter] {
+        world.clock.advance(EXPIRED);
+        let (before, calls) = (installation(&world, DEMO_USER).await, pipedrive.count(Call::Token));
+        wire.reset(Some((save, fault)));
+        let slow = environment.clone();
+        let renewing = tokio::spawn(async move { access(&slow).await });
+        // It is tried once more while the table is away, and then again.
+        until("the tokens were refused twice", || wire.traffic().operations.len() > save + 1).await;
+        wire.reset(None);
+        let token = renewing.await.unwrap().unwrap();
+        assert_eq!(installation(&world, DEMO_USER).await.version, before.version + 1, "{fault:?}");
+        assert_eq!(access(&process(&world)).await.unwrap(), token, "{fault:?}: everybody uses them");
+        assert_eq!(pipedrive.count(Call::Token), calls + 1, "{fault:?}");
+    }
+    world.clock.advance(EXPIRED);
+    assert!(access(&process(&world)).await.is_ok(), "the refresh token is the living one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_whose_holder_died_is_taken_over() {
     let world = World::start().await;
     world.clock.advance(EXPIRED);
@@ -220,7 +235,7 @@ async fn a_renewal_that_fails_gives_the_lease_back_and_waits() {
     world.bundle.graph().customer_writes(&phone(1), "Dora", "hello");
     world.settle().await;
     assert_eq!((world.texts("Dora").len(), pipedrive.count(Call::Token)), (0, calls + 1));
-    assert_eq!(newest_conversation(&world).await.rest.unwrap().attempts, 1);
+    assert_eq!(world.newest_conversation().await.rest.unwrap().attempts, 1);
     assert_eq!(installation(&world, DEMO_USER).await.state, InstallationState::Connected);
     world.pass(Duration::from_secs(7)).await;
     assert_eq!((world.texts("Dora").len(), pipedrive.count(Call::Token)), (1, calls + 2));

@@ -5,6 +5,7 @@ mod access;
 mod caller;
 mod ceilings;
 mod lists;
+mod long_texts;
 mod refusals;
 mod removal;
 mod send;

@@ -121,17 +121,6 @@ impl PipedriveSim {
         ])
     }
 
-    /// Asks for a participant's name and picture anew.
-    pub async fn fetch_sender(&self, channel: &str, sender: &str) -> Result<(String, String), InboxError> {
-        let sender = self.sender(channel, sender).await?;
-        Ok((sender.name, sender.avatar_url))
-    }
-
-    /// Asks for the channel's templates anew.
-    pub async fn fetch_templates(&self, channel: &str) -> Result<(), InboxError> {
-        self.read_templates(channel).await
-    }
-
     /// Removes a channel in Pipedrive's settings (`deleteChannelById`). It stays when the app refuses.
     pub async fn remove_channel(&self, channel: &str) -> Result<(), InboxError> {
         let url = self.endpoint("deleteChannelById", &[("providerChannelId", channel)]).await?;

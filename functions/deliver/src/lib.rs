@@ -62,6 +62,8 @@ impl Function {
             clock: &*self.clock,
         };
         match deliver::deliver(&ports, id).await {
+            // Woken by a round's own write: there was nothing left to do.
+            Ok(done) if done == deliver::Delivered::default() => true,
             Ok(done) => {
                 let deliver::Delivered { pushed, dead, waiting, held } = done;
                 tracing::info!(conversation = %id, pushed, dead, waiting, held, "delivered");

@@ -124,12 +124,20 @@ impl SecretSource for SecretsManager {
     }
 }
 
+/// A secret that was loaded.
+struct Loaded {
+    at: Timestamp,
+    /// When it was last tried to load it, with or without success.
+    tried_at: Timestamp,
+    secrets: Arc<Secrets>,
+}
+
 /// The secret as functions use it.
 pub struct SecretCache {
     source: Box<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     // Held while loading: callers at the same time wait for one load.
-    loaded: Mutex<Option<(Timestamp, Arc<Secrets>)>>,
+    loaded: Mutex<Option<Loaded>>,
 }
 
 impl SecretCache {
@@ -153,28 +161,26 @@ impl SecretCache {
     async fn get_younger_than(&self, max_age: Duration) -> Result<Arc<Secrets>, SecretsError> {
         let mut loaded = self.loaded.lock().await;
         let now = self.clock.now();
-        if let Some((at, secrets)) = &*loaded
-            && now.since(*at) < max_age
+        if let Some(known) = &*loaded
+            && (now.since(known.at) < max_age || now.since(known.tried_at) < RELOAD_EVERY)
         {
-            return Ok(secrets.clone());
+            return Ok(known.secrets.clone());
         }
         let fresh = match self.source.load().await {
             Ok(text) => Secrets::parse(text.expose_secret()),
             Err(error) => Err(error),
         };
-        match (fresh, &*loaded) {
+        match (fresh, &mut *loaded) {
             (Ok(fresh), _) => {
-                let fresh = Arc::new(fresh);
-                *loaded = Some((now, fresh.clone()));
-                Ok(fresh)
+                let secrets = Arc::new(fresh);
+                *loaded = Some(Loaded { at: now, tried_at: now, secrets: secrets.clone() });
+                Ok(secrets)
             }
             // An old secret serves better than none while Secrets Manager is away.
-            (Err(error), Some((_, old))) => {
+            (Err(error), Some(known)) => {
                 crate::telemetry::log_error("the secret could not be loaded again", &error);
-                let old = old.clone();
-                // Not asked for again with every request meanwhile.
-                *loaded = Some((now.minus(KEEP).plus(RELOAD_EVERY), old.clone()));
-                Ok(old)
+                known.tried_at = now;
+                Ok(known.secrets.clone())
             }
             (Err(error), None) => Err(error),
         }
@@ -291,5 +297,22 @@ mod tests {
         owner.says(Some("second"));
         owner.pass(1);
         assert_eq!((token(&cache.get().await.unwrap()), owner.loads()), ("second", 3), "but soon again");
+    }
+
+    #[tokio::test]
+    async fn wrong_passwords_do_not_become_calls_while_it_cannot_be_loaded() {
+        let owner = Arc::new(Owner::default());
+        owner.says(Some("first"));
+        let cache = owner.cache();
+        let first = cache.get().await.unwrap();
+        owner.says(None);
+        owner.pass(60);
+        for _ in 0..3 {
+            assert!(cache.renewed(&first).await.unwrap().is_none());
+        }
+        assert_eq!(owner.loads(), 2, "tried once more, and then not for ten seconds");
+        owner.pass(10);
+        assert!(cache.renewed(&first).await.unwrap().is_none());
+        assert_eq!(owner.loads(), 3);
     }
 }

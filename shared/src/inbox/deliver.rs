@@ -12,7 +12,7 @@ use super::{
     ports::{OutboxStore, Settlement, StoreError, Then},
     receive::STREAM_GRACE,
     retry,
-    send::{outcome_unknown, was_refused},
+    send::outcome_unknown,
     tokens::{TokenError, Tokens},
 };
 use crate::{
@@ -167,8 +167,8 @@ impl Round<'_> {
             }
             message.status = Status::Failed;
         }
-        // Read while it was under way, refused since: its entry is gone.
-        if was_refused(&message) {
+        // It may have been refused since the outbox was read. Then its sender heard so, and its entry is gone.
+        if message.status == Status::Failed && message.provider_id.is_none() && !self.is_owed(&message).await? {
             return Ok(Step::Done);
         }
         let mut pushed = target.push(access, &self.conversation, &message).await;
@@ -188,6 +188,11 @@ impl Round<'_> {
             return Ok(Step::Done);
         }
         Ok(Step::Stop(Stop::Failed { error }))
+    }
+
+    async fn is_owed(&self, message: &Message) -> Result<bool, StoreError> {
+        let now = self.ports.outbox.conversation(&self.conversation.id).await?;
+        Ok(now.is_some_and(|conversation| conversation.outbox.contains_key(&message.id.place())))
     }
 
     fn is_exhausted(&self, message: &Message) -> bool {

@@ -104,19 +104,10 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     }
 }
 
-/// [`FailureReason::code`] of a message of which nobody knows whether it was sent.
-const OUTCOME_UNKNOWN: &str = "outcome_unknown";
-
-/// Whether the provider refused the message at once. Who sent it heard that in the answer; nobody else needs to.
-pub fn was_refused(message: &Message) -> bool {
-    let at_once = message.direction == Direction::Out && message.provider_id.is_none();
-    at_once && message.failure.as_ref().is_some_and(|failure| failure.code != OUTCOME_UNKNOWN)
-}
-
 /// Why a message failed of which nobody knows whether it was sent.
 pub fn outcome_unknown() -> FailureReason {
     FailureReason {
-        code: OUTCOME_UNKNOWN.to_owned(),
+        code: "outcome_unknown".to_owned(),
         text: "The provider did not answer. The message may have arrived; it was not sent again.".to_owned(),
     }
 }

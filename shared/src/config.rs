@@ -48,10 +48,18 @@ pub struct Config {
     pub pipedrive_api_url: Option<String>,
     /// `GRAPH_API_URL`: Meta's Graph API, with a version behind it if it should not be the built-in one.
     pub graph_api_url: String,
+    /// `TELEGRAM_API_URL`: Telegram's Bot API.
+    pub telegram_api_url: String,
+    /// `TWILIO_API_URL`: Twilio's API.
+    pub twilio_api_url: String,
+    /// `MEDIA_BUCKET`: where files are kept. Only functions that touch files need it.
+    pub media_bucket: Option<String>,
     /// `AWS_REGION`, set by Lambda.
     pub region: String,
     /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`.
     pub dynamodb_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.
+    pub s3_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`.
     pub secrets_endpoint: Option<String>,
     /// `ALLOW_LOOPBACK_URLS`: whether addresses that users enter may lead to this machine, without TLS. For the bundle
@@ -85,8 +93,12 @@ impl Config {
             pipedrive_oauth_url: base_url("PIPEDRIVE_OAUTH_URL")?.unwrap_or_else(|| "https://oauth.pipedrive.com".to_owned()),
             pipedrive_api_url: base_url("PIPEDRIVE_API_URL")?,
             graph_api_url: versioned(base_url("GRAPH_API_URL")?.unwrap_or_else(|| "https://graph.facebook.com".to_owned())),
+            telegram_api_url: base_url("TELEGRAM_API_URL")?.unwrap_or_else(|| "https://api.telegram.org".to_owned()),
+            twilio_api_url: base_url("TWILIO_API_URL")?.unwrap_or_else(|| "https://api.twilio.com".to_owned()),
+            media_bucket: get("MEDIA_BUCKET"),
             region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             dynamodb_endpoint: get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| aws_endpoint.clone()),
+            s3_endpoint: get("AWS_ENDPOINT_URL_S3").or_else(|| aws_endpoint.clone()),
             secrets_endpoint: get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or(aws_endpoint),
             allow_loopback_urls: get("ALLOW_LOOPBACK_URLS").as_deref() == Some("true"),
         })

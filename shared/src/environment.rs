@@ -100,6 +100,8 @@ impl Environment {
                 outside::guarded_client(allow_loopback_urls, CONNECT_TIMEOUT, CALL_TIMEOUT, USER_AGENT)
             }),
             graph_api_url: self.config.graph_api_url.clone(),
+            telegram_api_url: self.config.telegram_api_url.clone(),
+            twilio_api_url: self.config.twilio_api_url.clone(),
             allow_loopback_urls,
             clock: self.clock.clone(),
         })

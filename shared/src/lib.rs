@@ -8,6 +8,7 @@ pub mod config;
 pub mod environment;
 pub mod http;
 pub mod inbox;
+pub mod media;
 pub mod model;
 pub mod pipedrive;
 pub mod providers;

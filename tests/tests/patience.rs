@@ -23,6 +23,7 @@ use shared::{
         ports::{InboxReader, OutboxStore},
         tokens::Tokens,
     },
+    media::links::Links,
     model::{conversation::Conversation, ids::ChannelId, message::Message},
     pipedrive::{Access, error::PipedriveError},
 };
@@ -32,7 +33,7 @@ struct Refusing(PipedriveError);
 
 #[async_trait]
 impl Target for Refusing {
-    async fn push(&self, _: &Access, _: &Conversation, _: &Message) -> Result<(), PipedriveError> {
+    async fn push(&self, _: &Access, _: &Links, _: &Conversation, _: &Message) -> Result<(), PipedriveError> {
         Err(self.0.clone())
     }
 }

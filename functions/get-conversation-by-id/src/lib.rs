@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 use shared::{
+    clock::Clock,
+    config::Config,
     environment::Environment,
-    http::{HttpFunction, Request, Response, basic, error, request, response},
+    http::{HttpFunction, Request, Response, basic, error, file_links::file_links, request, response},
     inbox::{
         error::InboxError,
         ports::InboxReader,
@@ -21,6 +23,8 @@ use shared::{
 pub struct Function {
     store: Arc<dyn InboxReader>,
     secrets: Arc<SecretCache>,
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Serialize)]
@@ -40,16 +44,22 @@ struct After {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self { store: environment.table(), secrets: environment.secrets.clone() }
+        Self {
+            store: environment.table(),
+            secrets: environment.secrets.clone(),
+            config: environment.config.clone(),
+            clock: environment.clock.clone(),
+        }
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
         basic::pipedrive(request.headers(), &self.secrets).await?;
+        let links = file_links(&self.config, &self.secrets, &*self.clock, request).await?;
         let channel = request::path_id(request, "providerChannelId", "channel")?;
         let conversation = request::path_id(request, "sourceConversationId", "conversation")?;
         let query =
             MessagesQuery { messages_limit: request::limit(request, "messages_limit")?, after: request::query(request, "after") };
-        let view = read::conversation(&*self.store, &channel, &conversation, query).await?;
+        let view = read::conversation(&*self.store, &links, &channel, &conversation, query).await?;
         let after = After { after: view.next_messages_cursor.clone() };
         Ok(response::ok(&Answer { success: true, additional_data: after, data: view }))
     }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 use shared::{
+    clock::Clock,
+    config::Config,
     environment::Environment,
-    http::{HttpFunction, Request, Response, basic, error, request, response},
+    http::{HttpFunction, Request, Response, basic, error, file_links::file_links, request, response},
     inbox::{
         error::InboxError,
         ports::InboxReader,
@@ -21,6 +23,8 @@ use shared::{
 pub struct Function {
     store: Arc<dyn InboxReader>,
     secrets: Arc<SecretCache>,
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Serialize)]
@@ -38,18 +42,24 @@ struct After {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self { store: environment.table(), secrets: environment.secrets.clone() }
+        Self {
+            store: environment.table(),
+            secrets: environment.secrets.clone(),
+            config: environment.config.clone(),
+            clock: environment.clock.clone(),
+        }
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
         basic::pipedrive(request.headers(), &self.secrets).await?;
+        let links = file_links(&self.config, &self.secrets, &*self.clock, request).await?;
         let channel = request::path_id(request, "providerChannelId", "channel")?;
         let query = ConversationsQuery {
             conversations_limit: request::limit(request, "conversations_limit")?,
             messages_limit: request::limit(request, "messages_limit")?,
             after: request::query(request, "after"),
         };
-        let page = read::conversations(&*self.store, &channel, query).await?;
+        let page = read::conversations(&*self.store, &links, &channel, query).await?;
         let answer = Answer { success: true, data: page.conversations, additional_data: After { after: page.after } };
         Ok(response::ok(&answer))
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::{
+    clock::Clock,
+    config::Config,
     environment::Environment,
-    http::{HttpFunction, Request, Response, basic, error, request, response},
+    http::{HttpFunction, Request, Response, basic, error, file_links::file_links, request, response},
     inbox::{error::InboxError, ports::InboxReader, read},
     model::ids::ConversationId,
     secrets::SecretCache,
@@ -16,23 +18,31 @@ use shared::{
 pub struct Function {
     store: Arc<dyn InboxReader>,
     secrets: Arc<SecretCache>,
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self { store: environment.table(), secrets: environment.secrets.clone() }
+        Self {
+            store: environment.table(),
+            secrets: environment.secrets.clone(),
+            config: environment.config.clone(),
+            clock: environment.clock.clone(),
+        }
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
         basic::pipedrive(request.headers(), &self.secrets).await?;
+        let links = file_links(&self.config, &self.secrets, &*self.clock, request).await?;
         let channel = request::path_id(request, "providerChannelId", "channel")?;
         let conversation: Option<ConversationId> = match request::path_parameter(request, "sourceConversationId") {
             Some(_) => Some(request::path_id(request, "sourceConversationId", "conversation")?),
             None => None,
         };
         let message = request::path_id(request, "sourceMessageId", "message")?;
-        let view = read::message(&*self.store, &channel, conversation.as_ref(), &message).await?;
+        let view = read::message(&*self.store, &links, &channel, conversation.as_ref(), &message).await?;
         Ok(response::ok(&view))
     }
 }

@@ -9,7 +9,10 @@ use http::{
     header::{ETAG, IF_NONE_MATCH},
 };
 use lambda_http::Body;
-use shared::http::{Response, response};
+use shared::{
+    http::{Response, response},
+    model::channel::ProviderKind,
+};
 
 /// `/setup`.
 pub(crate) const SETUP_PAGE: &str = include_str!("../assets/setup.html");
@@ -18,17 +21,16 @@ pub(crate) const INBOX_PAGE: &str = include_str!("../assets/inbox.html");
 
 const KEEP: &str = "public, max-age=3600";
 
-/// Name, type and contents. `icon-<provider>.png` is the picture of that provider's channels in Pipedrive, 48×48.
-const ASSETS: [(&str, &str, &[u8]); 4] = [
+/// Name, type and contents.
+const ASSETS: [(&str, &str, &[u8]); 2] = [
     ("page.css", "text/css; charset=utf-8", include_bytes!("../assets/page.css")),
     ("setup.js", "text/javascript; charset=utf-8", include_bytes!("../assets/setup.js")),
-    ("icon-whatsapp.png", "image/png", include_bytes!("../assets/icon-whatsapp.png")),
-    ("icon-custom.png", "image/png", include_bytes!("../assets/icon-custom.png")),
 ];
 
 /// The asset, or 304 if the browser has it; none if there is none of this name.
 pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Option<Response> {
-    let (_, content_type, contents) = ASSETS.into_iter().find(|(known, ..)| *known == name)?;
+    let asset = ASSETS.into_iter().find(|(known, ..)| *known == name).map(|(_, content_type, contents)| (content_type, contents));
+    let (content_type, contents) = asset.or_else(|| Some(("image/png", icon(name)?)))?;
     let tag = tag(contents);
     let known = headers.get(IF_NONE_MATCH).is_some_and(|value| value.to_str().is_ok_and(|tags| tags.contains(&tag)));
     let (status, body) =
@@ -36,6 +38,12 @@ pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Option<Response> {
     let mut response = response::with_body(status, content_type, KEEP, body);
     response::set(&mut response, ETAG, &tag);
     Some(response)
+}
+
+/// `icon-<provider>.png`: the picture of that provider's channels in Pipedrive, 48 × 48.
+fn icon(name: &str) -> Option<&'static [u8]> {
+    let provider = name.strip_prefix("icon-")?.strip_suffix(".png")?;
+    provider.parse().ok().map(ProviderKind::icon)
 }
 
 fn tag(contents: &[u8]) -> String {
@@ -52,7 +60,6 @@ fn tag(contents: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use http::{HeaderValue, header::CONTENT_TYPE};
-    use shared::model::channel::ProviderKind;
 
     use super::*;
 

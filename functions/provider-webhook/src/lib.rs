@@ -6,18 +6,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use lambda_http::Body;
 use secrecy::SecretSlice;
 use shared::{
     clock::Clock,
+    config::Config,
     environment::Environment,
-    http::{HttpFunction, Request, Response, error, request, response},
+    http::{HttpFunction, Request, Response, error, public_url::public_url, request, response},
     inbox::{
         error::InboxError,
         ports::{AccountOwner, ReceiveStore},
         receive::{self, ReceivePorts},
     },
     model::{channel::ProviderKind, ids::ChannelId},
-    providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused, whatsapp},
+    providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused, meta},
     secrets::{SecretCache, Secrets},
 };
 
@@ -30,6 +32,7 @@ const REFUSED: InboxError = InboxError::Unauthorized("the signature is missing o
 
 /// The function.
 pub struct Function {
+    config: Arc<Config>,
     store: Arc<dyn ReceiveStore>,
     providers: Registry,
     secrets: Arc<SecretCache>,
@@ -46,6 +49,7 @@ impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
         Self {
+            config: environment.config.clone(),
             store: environment.table(),
             providers: environment.providers(),
             secrets: environment.secrets.clone(),
@@ -71,7 +75,7 @@ impl Function {
         let asked = |name| request::query(request, name);
         let (mode, token, challenge) = (asked("hub.mode"), asked("hub.verify_token"), asked("hub.challenge"));
         let shake = |secrets: &Secrets| {
-            whatsapp::handshake(mode.as_deref(), token.as_deref(), challenge.as_deref(), &secrets.meta_verify_token)
+            meta::handshake(mode.as_deref(), token.as_deref(), challenge.as_deref(), &secrets.meta_verify_token)
         };
         let secrets = self.secrets.get().await?;
         if let Ok(challenge) = shake(&secrets) {
@@ -100,7 +104,15 @@ impl Function {
         let owner = channel.as_ref().map(|channel| &channel.owner);
         let received = receive::receive(&ports, provider.kind(), owner, provider.parse(&verified)).await?;
         tracing::info!(provider = %provider.kind(), ?received, "webhook");
-        Ok(response::ok(&serde_json::json!({})))
+        let answer = provider.answer();
+        Ok(response::with_body(StatusCode::OK, answer.content_type, "no-store", Body::from(answer.body)))
+    }
+
+    /// The address of this request as the provider was told it when the channel was connected.
+    fn told_url(&self, request: &Request) -> String {
+        let public_url = public_url(&self.config, request).unwrap_or_default();
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{public_url}{}{query}", request::path(request))
     }
 
     async fn path_channel(
@@ -125,7 +137,7 @@ impl Function {
         secrets: Arc<Secrets>,
     ) -> Result<VerifiedWebhook, InboxError> {
         let with = |secrets: &Secrets| {
-            let raw = RawWebhook { headers: request.headers().clone(), body: body.clone() };
+            let raw = RawWebhook { url: self.told_url(request), headers: request.headers().clone(), body: body.clone() };
             provider.verify(raw, &WebhookKeys { secrets, credentials, now: self.clock.now() })
         };
         let refused = match with(&secrets) {
@@ -157,11 +169,10 @@ mod tests {
     use std::collections::HashMap;
 
     use aws_sdk_dynamodb::config::Credentials;
-    use lambda_http::{Body, RequestExt};
+    use lambda_http::RequestExt;
     use secrecy::SecretString;
     use shared::{
         clock::SystemClock,
-        config::Config,
         secrets::{SecretSource, SecretsError},
     };
 

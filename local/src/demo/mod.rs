@@ -123,7 +123,11 @@ fn play(simulators: &Simulators, thread: &Thread, now: Timestamp, is_new: bool) 
         match provider {
             _ if !is_new => {
                 let id = format!("{customer}/{place}");
-                phones.add(customer, name, Line { id, own: true, text: text.clone(), at, status: Status::Read });
+                phones.add(
+                    customer,
+                    name,
+                    Line { id, own: true, text: text.clone(), at, status: Status::Read, files: Vec::new() },
+                );
             }
             Provider::Whatsapp => {
                 let number = whatsapp_number().id;

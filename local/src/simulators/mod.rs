@@ -3,6 +3,7 @@
 
 pub mod chat;
 pub mod graph;
+pub mod handset;
 pub mod phones;
 pub mod pipedrive;
 pub mod webhooks;

@@ -33,6 +33,20 @@ pub struct Line {
     pub at: Timestamp,
     /// How far the company's message got.
     pub status: Status,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<LineFile>,
+}
+
+/// A file in a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineFile {
+    /// Its name; empty if the provider keeps none.
+    pub name: String,
+    /// MIME type.
+    pub mime: String,
+    /// What the simulator finds it by, see [`super::handset::Handset::file`].
+    pub id: String,
 }
 
 /// What a phone does with the company's messages.

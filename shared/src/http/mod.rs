@@ -6,6 +6,7 @@
 pub mod basic;
 pub mod client;
 pub mod error;
+pub mod file_links;
 pub mod form;
 pub mod number;
 pub mod outside;

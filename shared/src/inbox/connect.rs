@@ -197,6 +197,8 @@ async fn store_channel(
         provider_type: provider.traits().provider_type.to_owned(),
         state: ChannelState::Active,
         delivery,
+        problem: None,
+        import: None,
         credentials: None,
         created_at: ports.clock.now(),
     };

@@ -13,10 +13,12 @@ use super::{
     receive::STREAM_GRACE,
     retry,
     send::outcome_unknown,
+    show,
     tokens::{TokenError, Tokens},
 };
 use crate::{
     clock::Clock,
+    media::links::Links,
     model::{
         channel::Delivery,
         conversation::{Conversation, Rest},
@@ -42,7 +44,13 @@ const LONG_WAIT: Duration = Duration::from_hours(1);
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Makes `message` of `conversation` known there as it is now. Safe to repeat.
-    async fn push(&self, access: &Access, conversation: &Conversation, message: &Message) -> Result<(), PipedriveError>;
+    async fn push(
+        &self,
+        access: &Access,
+        links: &Links,
+        conversation: &Conversation,
+        message: &Message,
+    ) -> Result<(), PipedriveError>;
 }
 
 /// Pipedrive's Messaging inbox.
@@ -50,18 +58,25 @@ pub struct ChannelsTarget<'a>(pub &'a dyn ChannelsApi);
 
 #[async_trait]
 impl Target for ChannelsTarget<'_> {
-    async fn push(&self, access: &Access, conversation: &Conversation, message: &Message) -> Result<(), PipedriveError> {
+    async fn push(
+        &self,
+        access: &Access,
+        links: &Links,
+        conversation: &Conversation,
+        message: &Message,
+    ) -> Result<(), PipedriveError> {
+        let (text, files) = (show::text(message), show::files(message, links));
         let receipt = Receipt {
             id: &message.id,
             channel: &conversation.channel,
             conversation: &conversation.id,
             sender: &message.sender,
-            text: &message.text,
+            text: &text,
             status: message.status,
             created_at: message.sent_at,
             reply_by: message.reply_by,
             link: &conversation.link,
-            attachments: &message.attachments,
+            attachments: &files,
         };
         self.0.receive(access, &receipt).await
     }
@@ -138,6 +153,10 @@ impl Round<'_> {
             None | Some(Delivery::Channels) => self.ports.channels,
             Some(Delivery::Records) => return Ok(Some(Stop::NoTarget)),
         };
+        let links = match self.links(installation).await {
+            Ok(links) => links,
+            Err(error) => return Ok(Some(stop_for(error)?)),
+        };
         let places: Vec<Place> = self.conversation.outbox.keys().take(ROUND).cloned().collect();
         let messages = self.ports.outbox.messages_at(&self.conversation.id, &places).await?;
         let started = self.ports.clock.now();
@@ -148,7 +167,7 @@ impl Round<'_> {
             let step = match messages.iter().find(|message| message.id.place() == place) {
                 // Erased since.
                 None => Step::Done,
-                Some(message) => self.push(target, &mut access, message.clone()).await?,
+                Some(message) => self.push(target, &links, &mut access, message.clone()).await?,
             };
             match step {
                 Step::Done => self.done.push(place),
@@ -159,7 +178,18 @@ impl Round<'_> {
         Ok(None)
     }
 
-    async fn push(&mut self, target: &dyn Target, access: &mut Access, mut message: Message) -> Result<Step, StoreError> {
+    async fn links(&self, installation: &Installation) -> Result<Links, TokenError> {
+        let secrets = self.ports.tokens.secrets.get().await?;
+        Ok(Links::new(&secrets.vault, &installation.public_url, self.ports.clock.now())?)
+    }
+
+    async fn push(
+        &mut self,
+        target: &dyn Target,
+        links: &Links,
+        access: &mut Access,
+        mut message: Message,
+    ) -> Result<Step, StoreError> {
         if let Sending::Underway { until } = message.sending {
             // Its sender is still at it, and will wake us. Later messages need not wait for it.
             if until > self.ports.clock.now() || !self.ports.outbox.give_up_sending(&message.id, &outcome_unknown()).await? {
@@ -171,13 +201,13 @@ impl Round<'_> {
         if message.status == Status::Failed && message.provider_id.is_none() && !self.is_owed(&message).await? {
             return Ok(Step::Done);
         }
-        let mut pushed = target.push(access, &self.conversation, &message).await;
+        let mut pushed = target.push(access, links, &self.conversation, &message).await;
         if pushed == Err(PipedriveError::Unauthorized) {
             match self.ports.tokens.renew(self.conversation.company, self.conversation.owner, access.version).await {
                 Ok((_, renewed)) => *access = renewed,
                 Err(error) => return Ok(Step::Stop(stop_for(error)?)),
             }
-            pushed = target.push(access, &self.conversation, &message).await;
+            pushed = target.push(access, links, &self.conversation, &message).await;
         }
         let Err(error) = pushed else {
             self.delivered.pushed += 1;

@@ -11,6 +11,7 @@ pub mod redeliver;
 pub mod remove;
 pub mod retry;
 pub mod send;
+pub mod show;
 pub mod tokens;
 pub mod view;
 

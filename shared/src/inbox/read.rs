@@ -8,11 +8,14 @@ use super::{
     ports::{InboxReader, Page},
     view::{ConversationView, MessageView, SenderView},
 };
-use crate::model::{
-    channel::{Channel, ChannelState},
-    cursor::{ConversationCursor, MessageCursor},
-    ids::{ChannelId, ConversationId, MessageId, ParticipantId},
-    message::Message,
+use crate::{
+    media::links::Links,
+    model::{
+        channel::{Channel, ChannelState},
+        cursor::{ConversationCursor, MessageCursor},
+        ids::{ChannelId, ConversationId, MessageId, ParticipantId},
+        message::Message,
+    },
 };
 
 /// How many conversations' messages are read at the same time: all of the largest page.
@@ -71,6 +74,7 @@ pub async fn channel(store: &dyn InboxReader, id: &ChannelId) -> Result<Channel,
 /// Conversations by newest message, each with its newest messages.
 pub async fn conversations(
     store: &dyn InboxReader,
+    links: &Links,
     id: &ChannelId,
     query: ConversationsQuery,
 ) -> Result<ConversationsPage, InboxError> {
@@ -84,7 +88,7 @@ pub async fn conversations(
             let mut messages = store.messages(&conversation.id, None, query.messages_limit).await?;
             keep_within(&mut messages, share);
             let next = next_cursor(&messages);
-            Ok::<_, InboxError>(ConversationView::new(&channel, conversation, messages.items, next))
+            Ok::<_, InboxError>(ConversationView::new(&channel, conversation, messages.items, next, links))
         })
         .buffered(PARALLEL_READS)
         .try_collect()
@@ -95,6 +99,7 @@ pub async fn conversations(
 /// One conversation with a page of its messages.
 pub async fn conversation(
     store: &dyn InboxReader,
+    links: &Links,
     channel: &ChannelId,
     id: &ConversationId,
     query: MessagesQuery,
@@ -108,12 +113,13 @@ pub async fn conversation(
     let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("conversation"))?;
     keep_within(&mut messages, ANSWER_BYTES);
     let next = next_cursor(&messages);
-    Ok(ConversationView::new(&channel, conversation, messages.items, next))
+    Ok(ConversationView::new(&channel, conversation, messages.items, next, links))
 }
 
 /// One message of the channel; of `conversation`, if the caller names it.
 pub async fn message(
     store: &dyn InboxReader,
+    links: &Links,
     channel: &ChannelId,
     conversation: Option<&ConversationId>,
     id: &MessageId,
@@ -122,11 +128,16 @@ pub async fn message(
     let (channel, found, message) = try_join3(store.channel(channel), store.conversation(&home), store.message(id)).await?;
     let channel = served(channel)?;
     let in_channel = found.is_some_and(|found| found.channel == channel.id) && conversation.is_none_or(|named| *named == home);
-    message.filter(|_| in_channel).map(MessageView::from).ok_or(InboxError::NotFound("message"))
+    message.filter(|_| in_channel).map(|message| MessageView::new(message, links)).ok_or(InboxError::NotFound("message"))
 }
 
 /// Name and picture of a participant of the channel.
-pub async fn sender(store: &dyn InboxReader, channel: &ChannelId, id: &ParticipantId) -> Result<SenderView, InboxError> {
+pub async fn sender(
+    store: &dyn InboxReader,
+    links: &Links,
+    channel: &ChannelId,
+    id: &ParticipantId,
+) -> Result<SenderView, InboxError> {
     let Some(conversation) = id.conversation() else {
         let channel = served(store.channel(channel).await?)?;
         return if channel.id.source_user() == *id {
@@ -138,7 +149,7 @@ pub async fn sender(store: &dyn InboxReader, channel: &ChannelId, id: &Participa
     let (channel, conversation) = try_join(store.channel(channel), store.conversation(&conversation)).await?;
     let channel = served(channel)?;
     let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("sender"))?;
-    Ok(SenderView::customer(conversation))
+    Ok(SenderView::customer(conversation, links))
 }
 
 /// Cuts a page of messages to `share` bytes, but not below one message; the cursor leads to the rest.
@@ -176,28 +187,14 @@ fn bad_cursor() -> InboxError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        message::{Direction, Sending},
-        status::Status,
-        time::Timestamp,
-    };
+    use crate::model::{message::Direction, time::Timestamp};
 
     fn page(texts: &[String]) -> Page<Message, MessageCursor> {
         let conversation = ConversationId::new();
         let at = Timestamp::EPOCH;
-        let message = |(index, text): (usize, &String)| Message {
-            id: conversation.message(&crate::model::ids::Place::new(at, at, index)),
-            provider_id: None,
-            direction: Direction::In,
-            sender: conversation.end_user(),
-            text: text.clone(),
-            sent_at: at,
-            status: Status::Delivered,
-            failure: None,
-            sending: Sending::Done,
-            reply_by: None,
-            attachments: Vec::new(),
-            dead: None,
+        let message = |(index, text): (usize, &String)| {
+            let id = conversation.message(&crate::model::ids::Place::new(at, at, index));
+            Message::new(id, Direction::In, conversation.end_user(), text.clone(), at)
         };
         Page { items: texts.iter().enumerate().map(message).collect(), next: None }
     }

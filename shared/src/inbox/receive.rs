@@ -14,8 +14,7 @@ use crate::{
         channel::ProviderKind,
         conversation::{Conversation, ConversationState, Stamp},
         ids::{AccountId, ChannelId, ContactKey, ConversationId, Place},
-        message::{Direction, Message, Sending},
-        status::Status,
+        message::{Direction, Message},
         text::{MAX_MESSAGE_BYTES, MAX_NAME_BYTES, clean},
         time::Timestamp,
     },
@@ -81,7 +80,7 @@ pub async fn receive(
         let group = match &event.kind {
             EventKind::Message(message) => message.customer.keys.first().map(ContactKey::as_str),
             EventKind::Status(update) => Some(update.provider_id.as_str()),
-            EventKind::Ignored { .. } => None,
+            _ => None,
         };
         match (group, owners.get(&event.account)) {
             (None, _) => {
@@ -155,7 +154,7 @@ async fn store_event(
     match kind {
         EventKind::Message(message) => store_message(ports, now, index, owner, message).await,
         EventKind::Status(update) => store_status(ports, now, owner, update).await,
-        EventKind::Ignored { .. } => Ok(Outcome::Ignored),
+        _ => Ok(Outcome::Ignored),
     }
 }
 
@@ -199,18 +198,9 @@ fn new_message(
     customer.name = clean(&customer.name, MAX_NAME_BYTES);
     NewMessage {
         message: Message {
-            id: id.message(place),
             provider_id: Some(inbound.provider_id.clone()),
-            direction: Direction::In,
-            sender: id.end_user(),
-            text: clean(&inbound.text, MAX_MESSAGE_BYTES),
-            sent_at,
-            status: Status::Delivered,
-            failure: None,
-            sending: Sending::Done,
             reply_by: inbound.reply_by,
-            attachments: Vec::new(),
-            dead: None,
+            ..Message::new(id.message(place), Direction::In, id.end_user(), clean(&inbound.text, MAX_MESSAGE_BYTES), sent_at)
         },
         conversation: Conversation {
             id,
@@ -246,7 +236,7 @@ async fn store_status(
         let message = match &seen {
             Reference::Message(message) => Some(message),
             // Not referenced: its send may have ended without our hearing the provider's id.
-            Reference::Unknown { .. } => update.message.as_ref(),
+            Reference::Unknown { .. } => update.message.as_ref().map(|part| &part.message),
         };
         if let Some(message) = message {
             let due_at = now.plus(STREAM_GRACE);

@@ -15,7 +15,7 @@ use crate::{
         status::Status,
         time::Timestamp,
     },
-    providers::{Outgoing, Provider, Registry, error::ProviderError},
+    providers::{Outgoing, Provider, Registry, error::ProviderError, outgoing::PartContent},
     secrets::SecretCache,
     telemetry,
 };
@@ -73,16 +73,24 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     }
     let sent = provider
         .send(
-            &channel,
             &credentials,
-            &Outgoing { id: &message.id, to, customer: &conversation.customer, text: &message.text, sent_at: now },
+            &Outgoing {
+                id: message.id.clone().into(),
+                to,
+                customer: &conversation.customer,
+                content: PartContent::Text(&message.text),
+                reply_to: None,
+                reply_by: conversation.reply_by,
+                webhook_url: "",
+                sent_at: now,
+            },
         )
         .await;
 
     message.sending = Sending::Done;
     let refused = match sent {
         Ok(accepted) => {
-            message.provider_id = Some(accepted.provider_id);
+            message.provider_id = accepted.provider_ids.into_iter().next();
             None
         }
         Err(ProviderError::Uncertain { code }) => {
@@ -149,20 +157,9 @@ fn check(
 }
 
 fn outgoing(channel: &Channel, conversation: &Conversation, text: String, now: Timestamp) -> Message {
-    Message {
-        id: conversation.id.message(&Place::new(now, now, 0)),
-        provider_id: None,
-        direction: Direction::Out,
-        sender: channel.id.source_user(),
-        text,
-        sent_at: now,
-        status: Status::Sent,
-        failure: None,
-        sending: Sending::Underway { until: now.plus(UNDERWAY) },
-        reply_by: None,
-        attachments: Vec::new(),
-        dead: None,
-    }
+    let id = conversation.id.message(&Place::new(now, now, 0));
+    let sending = Sending::Underway { until: now.plus(UNDERWAY) };
+    Message { sending, ..Message::new(id, Direction::Out, channel.id.source_user(), text, now) }
 }
 
 fn fail(message: &mut Message, reason: FailureReason) {

@@ -3,11 +3,19 @@
 
 use serde::Serialize;
 
-use crate::model::{
-    channel::Channel,
-    conversation::{Conversation, ConversationState, Customer},
-    ids::{ConversationId, MessageId, ParticipantId},
-    message::{Attachment, Message},
+use super::show;
+use crate::{
+    media::{
+        FileLink,
+        links::{Links, Target},
+    },
+    model::{
+        channel::Channel,
+        conversation::{Conversation, ConversationState, Customer},
+        ids::{ConversationId, MessageId, ParticipantId},
+        message::Message,
+        time::Timestamp,
+    },
 };
 
 /// A conversation with a page of its messages.
@@ -41,6 +49,9 @@ pub struct ParticipantView {
     /// A picture, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    /// Whether `avatar_url` stops working after a while; `getSenderById` gives a new one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub avatar_expires: bool,
 }
 
 /// A message.
@@ -60,7 +71,7 @@ pub struct MessageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_by: Option<String>,
     /// Its files.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Vec<FileLink>,
 }
 
 /// Somebody's name and picture.
@@ -74,42 +85,61 @@ pub struct SenderView {
     pub avatar_url: String,
 }
 
-impl From<Message> for MessageView {
-    fn from(message: Message) -> Self {
+impl MessageView {
+    /// As it is now; addresses of its files are good for a day.
+    pub fn new(message: Message, links: &Links) -> Self {
         Self {
+            message: show::text(&message),
+            attachments: show::files(&message, links),
             id: message.id,
             status: message.status.as_str(),
             created_at: message.sent_at.rfc3339(),
-            message: message.text,
             sender_id: message.sender,
-            reply_by: message.reply_by.map(crate::model::time::Timestamp::rfc3339),
-            attachments: message.attachments,
+            reply_by: message.reply_by.map(Timestamp::rfc3339),
         }
     }
 }
 
+/// Where a customer's picture can be fetched, if there is one.
+fn avatar(conversation: &ConversationId, customer: &Customer, links: &Links) -> Option<String> {
+    let kept = customer.avatar.as_ref().map(|_| links.to(&Target::Avatar(conversation.clone())));
+    kept.or_else(|| customer.avatar_url.clone())
+}
+
 impl ParticipantView {
     fn company_side(channel: &Channel) -> Self {
-        Self { id: channel.id.source_user(), name: channel.name.clone(), role: "source_user", avatar_url: None }
+        Self {
+            id: channel.id.source_user(),
+            name: channel.name.clone(),
+            role: "source_user",
+            avatar_url: None,
+            avatar_expires: false,
+        }
     }
 
-    fn customer(conversation: &ConversationId, customer: Customer) -> Self {
-        Self { id: conversation.end_user(), name: customer.name, role: "end_user", avatar_url: customer.avatar_url }
+    fn customer(conversation: &ConversationId, customer: Customer, links: &Links) -> Self {
+        Self {
+            id: conversation.end_user(),
+            avatar_url: avatar(conversation, &customer, links),
+            avatar_expires: customer.avatar.is_some(),
+            name: customer.name,
+            role: "end_user",
+        }
     }
 }
 
 impl ConversationView {
     /// Puts a conversation together with a page of its messages.
-    pub fn new(channel: &Channel, conversation: Conversation, messages: Vec<Message>, next: String) -> Self {
+    pub fn new(channel: &Channel, conversation: Conversation, messages: Vec<Message>, next: String, links: &Links) -> Self {
         Self {
             link: conversation.link,
             status: conversation.state,
             seen: conversation.unread == 0,
             next_messages_cursor: next,
-            messages: messages.into_iter().map(MessageView::from).collect(),
+            messages: messages.into_iter().map(|message| MessageView::new(message, links)).collect(),
             participants: [
                 ParticipantView::company_side(channel),
-                ParticipantView::customer(&conversation.id, conversation.customer),
+                ParticipantView::customer(&conversation.id, conversation.customer, links),
             ],
             id: conversation.id,
         }
@@ -123,11 +153,11 @@ impl SenderView {
     }
 
     /// A customer.
-    pub fn customer(conversation: Conversation) -> Self {
+    pub fn customer(conversation: Conversation, links: &Links) -> Self {
         Self {
             id: conversation.id.end_user(),
+            avatar_url: avatar(&conversation.id, &conversation.customer, links).unwrap_or_default(),
             name: conversation.customer.name,
-            avatar_url: conversation.customer.avatar_url.unwrap_or_default(),
         }
     }
 }

@@ -1,50 +1,14 @@
 //! A provider account that a company has connected.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     ids::{AccountId, ChannelId, CompanyId, UserId},
+    message::FailureReason,
     time::Timestamp,
 };
+pub use crate::providers::ProviderKind;
 use crate::seal::Sealed;
-
-/// Whom a channel talks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderKind {
-    /// WhatsApp Business Cloud API.
-    Whatsapp,
-    /// A company's own chat, by the bundle's own JSON.
-    Custom,
-}
-
-impl ProviderKind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Whatsapp, Self::Custom];
-
-    /// The word for it in paths, bodies and the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Whatsapp => "whatsapp",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-impl fmt::Display for ProviderKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ProviderKind {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(())
-    }
-}
 
 /// Where the messages of an installation or channel end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +42,25 @@ pub enum ChannelState {
     Removed,
 }
 
+/// The import of messages from before a channel was connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Messages read so far.
+    pub messages: usize,
+    /// Where it goes on, in the provider's terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Whether it is over.
+    #[serde(default)]
+    pub done: bool,
+    /// How often it failed in a row.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Why it did not get to the end, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReason>,
+}
+
 /// A stored channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
@@ -99,6 +82,12 @@ pub struct Channel {
     pub state: ChannelState,
     /// Where its messages end.
     pub delivery: Delivery,
+    /// Why the provider does not serve the account, if it said so. Gone when the channel is connected anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<FailureReason>,
+    /// How far the import of what was written before is, where there is such a thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Import>,
     /// The provider's credentials, sealed for this channel. Gone once it is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Sealed>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    content::ObjectKey,
     ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
     message::FailureReason,
     time::Timestamp,
@@ -20,9 +21,19 @@ pub struct Customer {
     /// Their phone number in E.164, where the provider tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// A picture of them, where the provider has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where a picture of them lies that the provider gave an address for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    /// A picture of them in the bundle's bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<ObjectKey>,
+}
+
+impl Customer {
+    /// One of whom only this is known.
+    pub fn new(keys: Vec<ContactKey>, name: String) -> Self {
+        Self { keys, name, phone: None, avatar_url: None, avatar: None }
+    }
 }
 
 /// Whether a conversation goes on.

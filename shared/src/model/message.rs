@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    content::{Attachment, Content, ReplyTo},
     ids::{MessageId, ParticipantId, ProviderMessageId},
     status::Status,
     time::Timestamp,
@@ -40,32 +41,29 @@ pub struct FailureReason {
     pub text: String,
 }
 
-/// A file that belongs to a message.
+/// One of the provider's messages that a message of ours was sent as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attachment {
-    /// Our id.
-    pub id: String,
-    /// MIME type.
-    #[serde(rename = "type")]
-    pub mime: String,
-    /// File name, when there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Size in bytes, when known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Where it can be fetched.
-    pub url: String,
-    /// Where a small picture of it can be fetched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preview_url: Option<String>,
-    /// Whether `url` stops working after a while.
-    #[serde(default)]
-    pub link_expires: bool,
+pub struct Part {
+    /// The provider's id; none if it was not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<ProviderMessageId>,
+    /// How far it got.
+    pub status: Status,
+}
+
+/// What became of a message that was sent as several: as far as the one that is behind, failed if one of them failed.
+pub fn folded(parts: &[Part]) -> Option<Status> {
+    let rank = |part: &Part| match part.status {
+        Status::Failed => 0,
+        Status::Sent => 1,
+        Status::Delivered => 2,
+        Status::Read => 3,
+    };
+    parts.iter().min_by_key(|part| rank(part)).map(|part| part.status)
 }
 
 /// A stored message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Ours; says the conversation and the place in it.
     pub id: MessageId,
@@ -93,7 +91,77 @@ pub struct Message {
     /// Its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// What it is, where it is more than text and files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// What it answers or reacts to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<ReplyTo>,
+    /// When its writer last changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// When its writer took it back. Its text and files are gone then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// The provider's messages that it was sent as, if they are several. `provider_id` is the first one's then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Whether the provider has still to be asked who the customer is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wants_profile: bool,
     /// Why it could not be delivered to Pipedrive and is not tried any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead: Option<FailureReason>,
+}
+
+impl Message {
+    /// A message with nothing to it but this: delivered if it came in, sent if it goes out.
+    pub fn new(id: MessageId, direction: Direction, sender: ParticipantId, text: String, sent_at: Timestamp) -> Self {
+        Self {
+            id,
+            provider_id: None,
+            direction,
+            sender,
+            text,
+            sent_at,
+            status: match direction {
+                Direction::In => Status::Delivered,
+                Direction::Out => Status::Sent,
+            },
+            failure: None,
+            sending: Sending::Done,
+            reply_by: None,
+            attachments: Vec::new(),
+            content: None,
+            reply_to: None,
+            edited_at: None,
+            deleted_at: None,
+            parts: Vec::new(),
+            wants_profile: false,
+            dead: None,
+        }
+    }
+
+    /// Whether something of it is still to be fetched from the provider.
+    pub fn is_incomplete(&self) -> bool {
+        self.wants_profile || self.attachments.iter().any(Attachment::is_awaited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_message_is_as_far_as_its_last_part() {
+        use Status::{Delivered, Failed, Read, Sent};
+        let fold = |statuses: &[Status]| {
+            folded(&statuses.iter().map(|status| Part { provider_id: None, status: *status }).collect::<Vec<_>>())
+        };
+        assert_eq!(fold(&[]), None);
+        assert_eq!(fold(&[Sent, Read]), Some(Sent));
+        assert_eq!(fold(&[Delivered, Read]), Some(Delivered));
+        assert_eq!(fold(&[Read, Read]), Some(Read));
+        assert_eq!(fold(&[Read, Failed, Sent]), Some(Failed));
+    }
 }

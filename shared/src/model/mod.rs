@@ -1,11 +1,13 @@
 //! What the bundle talks about: channels, conversations, participants, messages. No I/O, no HTTP, no AWS.
 
 pub mod channel;
+pub mod content;
 pub mod conversation;
 pub mod cursor;
 pub mod ids;
 pub mod installation;
 pub mod message;
 pub mod status;
+pub mod template;
 pub mod text;
 pub mod time;

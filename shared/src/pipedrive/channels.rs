@@ -12,10 +12,12 @@ use super::{
     client::{Answer, Client},
     error::PipedriveError,
 };
-use crate::model::{
-    ids::{ChannelId, ConversationId},
-    message::Attachment,
-    time::Timestamp,
+use crate::{
+    media::FileLink,
+    model::{
+        ids::{ChannelId, ConversationId},
+        time::Timestamp,
+    },
 };
 
 /// All but the unreserved characters of RFC 3986.
@@ -89,8 +91,8 @@ impl<'a> MessageBody<'a> {
     }
 }
 
-impl<'a> From<&'a Attachment> for AttachmentBody<'a> {
-    fn from(file: &'a Attachment) -> Self {
+impl<'a> From<&'a FileLink> for AttachmentBody<'a> {
+    fn from(file: &'a FileLink) -> Self {
         Self {
             id: &file.id,
             r#type: &file.mime,
@@ -183,14 +185,14 @@ mod tests {
         channel: ChannelId,
         conversation: ConversationId,
         sender: ParticipantId,
-        attachments: Vec<Attachment>,
+        attachments: Vec<FileLink>,
     }
 
     impl Sample {
         fn new() -> Self {
             let conversation = ConversationId::new();
             let at = Timestamp::from_millis(1_795_166_163_123);
-            let bare = Attachment {
+            let bare = FileLink {
                 id: "a1".to_owned(),
                 mime: "image/png".to_owned(),
                 name: None,
@@ -199,7 +201,7 @@ mod tests {
                 preview_url: None,
                 link_expires: true,
             };
-            let named = Attachment { name: Some("offer.pdf".to_owned()), size: Some(7), link_expires: false, ..bare.clone() };
+            let named = FileLink { name: Some("offer.pdf".to_owned()), size: Some(7), link_expires: false, ..bare.clone() };
             Self {
                 id: conversation.message(&Place::new(at, at, 0)),
                 channel: ChannelId::new(CompanyId(1001)),

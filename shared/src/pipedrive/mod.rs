@@ -13,8 +13,9 @@ use secrecy::SecretString;
 
 use self::error::PipedriveError;
 use crate::{
+    media::FileLink,
     model::ids::{ChannelId, CompanyId, ConversationId, MessageId, ParticipantId, UserId},
-    model::{message::Attachment, status::Status, time::Timestamp},
+    model::{status::Status, time::Timestamp},
     secrets::Secrets,
 };
 
@@ -109,7 +110,7 @@ pub struct Receipt<'a> {
     /// A link to the chat at the provider, or empty.
     pub link: &'a str,
     /// Its files.
-    pub attachments: &'a [Attachment],
+    pub attachments: &'a [FileLink],
 }
 
 /// The Channels API.

@@ -1,16 +1,18 @@
-//! Messaging providers behind one trait, one folder each. A new provider is a folder, a [`ProviderKind`] and a line in
-//! [`Registry`].
+//! Messaging providers behind one trait, one folder each. A new provider is a folder (adapter and icon) and a line in
+//! `providers!` at the end of this file; docs/providers.md shows how.
 
 mod credentials;
-pub mod custom;
+mod download;
 pub mod error;
+pub mod event;
 mod lenient;
+pub mod meta;
+pub mod outgoing;
 #[cfg(test)]
 mod stub;
 mod transport;
-pub mod whatsapp;
 
-use std::sync::Arc;
+use std::{fmt, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,15 +20,17 @@ use http::HeaderMap;
 use secrecy::SecretSlice;
 
 use self::error::ProviderError;
+pub use self::{
+    event::{Event, EventKind, InboundMessage, StatusUpdate},
+    outgoing::{Accepted, Draft, Outgoing, PlannedPart},
+};
 use crate::{
     clock::Clock,
     http::client::LazyClient,
     model::{
-        channel::{Channel, ProviderKind},
-        conversation::Customer,
-        ids::{AccountId, ContactKey, MessageId, ProviderMessageId},
-        message::FailureReason,
-        status::Status,
+        content::FileSource,
+        ids::{AccountId, ContactKey},
+        template::Template,
         time::Timestamp,
     },
     secrets::Secrets,
@@ -35,6 +39,9 @@ use crate::{
 /// A webhook request as it came. Nothing in it may be believed before [`Provider::verify`].
 #[derive(Debug)]
 pub struct RawWebhook {
+    /// The address that it was sent to, as the provider was told it: from the configuration, with the request's path and
+    /// query.
+    pub url: String,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body, byte for byte.
@@ -103,61 +110,6 @@ pub struct WebhookKeys<'a> {
     pub now: Timestamp,
 }
 
-/// Something that a provider reports.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// The connected account that it is about. None: the channel in the webhook's path.
-    pub account: Option<AccountId>,
-    /// What happened.
-    pub kind: EventKind,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EventKind {
-    /// The customer wrote.
-    Message(InboundMessage),
-    /// A message of ours got somewhere.
-    Status(StatusUpdate),
-    /// Nothing that is shown: a group chat, a read receipt of our own, an unknown kind. Counted, never an error.
-    Ignored {
-        /// A word for logs and metrics.
-        what: &'static str,
-    },
-}
-
-/// A customer's message in neutral form.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InboundMessage {
-    /// The provider's id of it.
-    pub provider_id: ProviderMessageId,
-    /// Who wrote it. `keys` is not empty.
-    pub customer: Customer,
-    /// Whether `customer.name` is really what the provider calls them, not a stand-in.
-    pub name_known: bool,
-    /// When, by the provider's clock; none where the provider does not say.
-    pub sent_at: Option<Timestamp>,
-    /// What; a readable placeholder for what can't be shown.
-    pub text: String,
-    /// Until when it may be answered freely.
-    pub reply_by: Option<Timestamp>,
-    /// A link to the chat at the provider; empty where there is none.
-    pub link: String,
-}
-
-/// News of a message that we sent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StatusUpdate {
-    /// The provider's id of the message.
-    pub provider_id: ProviderMessageId,
-    /// Our id of it, where the provider hands back what we gave it with the message.
-    pub message: Option<MessageId>,
-    /// How far it got.
-    pub status: Status,
-    /// Why it failed, if it did.
-    pub failure: Option<FailureReason>,
-}
-
 /// Who is behind a set of credentials, as the provider says.
 #[derive(Clone)]
 pub struct Account {
@@ -174,26 +126,54 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// A message to send.
-#[derive(Debug, Clone)]
-pub struct Outgoing<'a> {
-    /// Our id of it; given to providers that hand it back with statuses or use it for idempotency.
-    pub id: &'a MessageId,
-    /// Under which name to send to the customer.
-    pub to: &'a ContactKey,
-    /// The customer's other names.
-    pub customer: &'a Customer,
-    /// What. Not empty.
-    pub text: &'a str,
-    /// When it was written.
-    pub sent_at: Timestamp,
+/// A file as the provider gave it.
+#[derive(Clone)]
+pub struct Fetched {
+    /// Its contents.
+    pub bytes: Bytes,
+    /// MIME type, if the provider told it now.
+    pub mime: Option<String>,
+    /// File name, if the provider told it now.
+    pub name: Option<String>,
 }
 
-/// What the provider answered to a message that it took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its id of the message.
-    pub provider_id: ProviderMessageId,
+impl std::fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched").field("size", &self.bytes.len()).field("mime", &self.mime).finish_non_exhaustive()
+    }
+}
+
+/// What a provider tells of a customer when it is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// What they are called.
+    pub name: Option<String>,
+    /// A picture of them.
+    pub avatar: Option<Fetched>,
+}
+
+/// A part of the messages that were before the channel was connected.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryPage {
+    /// Them, both ways, in any order.
+    pub messages: Vec<InboundMessage>,
+    /// Where the next part starts, in the provider's own terms; none at the end. Holds no credential.
+    pub next: Option<String>,
+}
+
+/// A field of a provider's credentials, for the set-up page.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct CredentialField {
+    /// Its name in `credentials`.
+    pub name: &'static str,
+    /// What the page calls it.
+    pub label: &'static str,
+    /// Where the owner finds it.
+    pub help: &'static str,
+    /// Whether it is to be hidden while it is typed.
+    pub secret: bool,
+    /// Whether it may be left empty.
+    pub optional: bool,
 }
 
 /// What a provider can do, for the set-up page and the checks before sending.
@@ -203,10 +183,23 @@ pub struct Traits {
     pub provider_type: &'static str,
     /// Whether it has approved templates.
     pub templates: bool,
-    /// Longest text in one message, in characters.
+    /// Longest text of a message, in characters.
     pub max_text_chars: usize,
+    /// Whether it can be asked who a customer is: name or picture come so, not with the message.
+    pub profiles: bool,
+    /// Whether it keeps messages from before the channel was connected, and lets them be read.
+    pub history: bool,
     /// Whether its webhooks name the channel in their path (`/webhooks/<provider>/<channel>`).
     pub webhook_per_channel: bool,
+}
+
+/// What a provider wants to hear when its webhook was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookAnswer {
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: &'static str,
 }
 
 /// A messaging provider.
@@ -217,6 +210,9 @@ pub trait Provider: Send + Sync {
 
     /// What it can do.
     fn traits(&self) -> Traits;
+
+    /// What the set-up page asks for, in this order.
+    fn credential_fields(&self) -> &'static [CredentialField];
 
     /// Proves the sender of a webhook on the raw bytes, in constant time.
     fn verify(&self, raw: RawWebhook, keys: &WebhookKeys<'_>) -> Result<VerifiedWebhook, WebhookRefused>;
@@ -231,21 +227,50 @@ pub trait Provider: Send + Sync {
     /// one broken item never loses the others.
     fn parse(&self, webhook: &VerifiedWebhook) -> Vec<Event>;
 
+    /// What to answer to a webhook that was taken, with 200.
+    fn answer(&self) -> WebhookAnswer {
+        WebhookAnswer { content_type: "application/json", body: "{}" }
+    }
+
     /// Reads credentials as the set-up page sends them and asks the provider whether they work. Changes nothing there.
     /// A missing or malformed field is a [`ProviderError::Refused`] with [`error::Refusal::Invalid`] whose message
     /// starts with `credentials.<field>` and a blank.
     async fn check(&self, credentials: &serde_json::Value) -> Result<Account, ProviderError>;
 
-    /// Asks the provider to send its webhooks to us, where an app may ask that.
+    /// Asks the provider to send its webhooks to us, where an app may ask that. Repeatable.
     async fn subscribe(&self, credentials: &SecretSlice<u8>, webhook_url: &str) -> Result<(), ProviderError>;
 
-    /// Sends one message. Never repeats a request whose outcome is not known.
-    async fn send(
-        &self,
-        channel: &Channel,
-        credentials: &SecretSlice<u8>,
-        message: &Outgoing<'_>,
-    ) -> Result<Accepted, ProviderError>;
+    /// Undoes [`Provider::subscribe`]. `others` are the credentials of the company's other channels of this provider, which
+    /// must go on working. Repeatable.
+    async fn unsubscribe(&self, _credentials: &SecretSlice<u8>, _others: &[SecretSlice<u8>]) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    /// Splits a draft into what the provider can carry. What it can't is refused by [`outgoing::unsendable`]. Asks nobody.
+    fn plan(&self, draft: &Draft<'_>) -> Result<Vec<PlannedPart>, ProviderError>;
+
+    /// Sends one part. Never repeats a request whose outcome is not known.
+    async fn send(&self, credentials: &SecretSlice<u8>, part: &Outgoing<'_>) -> Result<Accepted, ProviderError>;
+
+    /// Gets a file that came with a message, at most `max` bytes of it: a larger one is refused. Credentials go to the
+    /// provider's own hosts alone.
+    async fn fetch(&self, credentials: &SecretSlice<u8>, source: &FileSource, max: usize) -> Result<Fetched, ProviderError>;
+
+    /// Asks who a customer is. Only called where [`Traits::profiles`] says so; an empty answer is a normal one.
+    async fn profile(&self, _credentials: &SecretSlice<u8>, _customer: &ContactKey) -> Result<Profile, ProviderError> {
+        Ok(Profile::default())
+    }
+
+    /// The approved templates.
+    async fn templates(&self, _credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    /// A page of what was written before the channel was connected, from `cursor` on. Only called where
+    /// [`Traits::history`] says so.
+    async fn history(&self, _credentials: &SecretSlice<u8>, _cursor: Option<&str>) -> Result<HistoryPage, ProviderError> {
+        Ok(HistoryPage::default())
+    }
 }
 
 /// What the adapters share.
@@ -253,34 +278,89 @@ pub trait Provider: Send + Sync {
 pub struct Outside {
     /// For calls to base URLs from the configuration.
     pub http: LazyClient,
-    /// For addresses that users entered: refuses those inside networks. See [`crate::http::outside`].
+    /// For addresses that others name: refuses those inside networks. See [`crate::http::outside`].
     pub guarded: LazyClient,
     /// Meta's Graph API with its version.
     pub graph_api_url: String,
+    /// Telegram's Bot API.
+    pub telegram_api_url: String,
+    /// Twilio's API.
+    pub twilio_api_url: String,
     /// Whether users' addresses may lead to this machine. See `Config::allow_loopback_urls`.
     pub allow_loopback_urls: bool,
     /// The time, for signatures on calls.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Every provider.
-#[derive(Clone)]
-pub struct Registry {
-    whatsapp: Arc<whatsapp::Whatsapp>,
-    custom: Arc<custom::Custom>,
+/// From one line a provider: its module, its kind, its place in [`Registry`], its icon.
+macro_rules! providers {
+    ($($(#[$doc:meta])* $module:ident: $kind:ident,)+) => {
+        $(pub mod $module;)+
+
+        /// Whom a channel talks to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum ProviderKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl ProviderKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The word for it in paths, bodies and the table.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($module),)+
+                }
+            }
+
+            /// Its icon: PNG, 48 × 48 pixels.
+            pub fn icon(self) -> &'static [u8] {
+                match self {
+                    $(Self::$kind => include_bytes!(concat!(stringify!($module), "/icon.png")),)+
+                }
+            }
+        }
+
+        /// Every provider.
+        #[derive(Clone)]
+        pub struct Registry {
+            $($module: Arc<$module::$kind>,)+
+        }
+
+        impl Registry {
+            /// All adapters over the same clients.
+            pub fn new(outside: &Outside) -> Self {
+                Self { $($module: Arc::new($module::$kind::new(outside)),)+ }
+            }
+
+            /// The adapter of a kind.
+            pub fn get(&self, kind: ProviderKind) -> &dyn Provider {
+                match kind {
+                    $(ProviderKind::$kind => &*self.$module,)+
+                }
+            }
+        }
+    };
 }
 
-impl Registry {
-    /// All adapters over the same clients.
-    pub fn new(outside: &Outside) -> Self {
-        Self { whatsapp: Arc::new(whatsapp::Whatsapp::new(outside)), custom: Arc::new(custom::Custom::new(outside)) }
-    }
+providers! {
+    /// WhatsApp Business Cloud API.
+    whatsapp: Whatsapp,
+    /// A company's own chat, by the bundle's own JSON.
+    custom: Custom,
+}
 
-    /// The adapter of a kind.
-    pub fn get(&self, kind: ProviderKind) -> &dyn Provider {
-        match kind {
-            ProviderKind::Whatsapp => &*self.whatsapp,
-            ProviderKind::Custom => &*self.custom,
-        }
+impl fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProviderKind {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or(())
     }
 }

@@ -14,11 +14,18 @@ use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::Outgoing;
-use crate::model::{
-    conversation::Customer,
-    ids::{ContactKey, MessageId},
-    time::Timestamp,
+use super::{
+    Outgoing, Outside,
+    outgoing::{OutgoingFile, PartContent},
+};
+use crate::{
+    clock::SystemClock,
+    model::{
+        content::FileKind,
+        conversation::Customer,
+        ids::{ContactKey, MessageId},
+        time::Timestamp,
+    },
 };
 
 /// How long the client of a test waits for an answer.
@@ -148,12 +155,50 @@ impl Draft {
     /// To the customer of that name.
     pub(crate) fn new(key: &str) -> Self {
         let to = ContactKey::parse(key).expect("a key");
-        let customer = Customer { keys: vec![to.clone()], name: "Ada L.".to_owned(), phone: None, avatar_url: None };
+        let customer = Customer::new(vec![to.clone()], "Ada L.".to_owned());
         Self { id: message_id(), to, customer }
     }
 
     /// With this text.
     pub(crate) fn outgoing<'a>(&'a self, text: &'a str) -> Outgoing<'a> {
-        Outgoing { id: &self.id, to: &self.to, customer: &self.customer, text, sent_at: Timestamp::from_secs(1_767_225_600) }
+        self.part(PartContent::Text(text))
+    }
+
+    /// With this content.
+    pub(crate) fn part<'a>(&'a self, content: PartContent<'a>) -> Outgoing<'a> {
+        Outgoing {
+            id: self.id.clone().into(),
+            to: &self.to,
+            customer: &self.customer,
+            content,
+            reply_to: None,
+            reply_by: None,
+            webhook_url: "https://bundle.example/webhooks/provider/ch_1",
+            sent_at: Timestamp::from_secs(1_767_225_600),
+        }
+    }
+}
+
+/// A file to send.
+pub(crate) fn file(kind: FileKind, mime: &str, name: &str, bytes: &'static [u8]) -> OutgoingFile {
+    OutgoingFile {
+        name: name.to_owned(),
+        mime: mime.to_owned(),
+        kind,
+        bytes: bytes.into(),
+        link: format!("https://bundle.example/media/{name}"),
+    }
+}
+
+/// What adapters share, all of it at `url`.
+pub(crate) fn outside(url: &str) -> Outside {
+    Outside {
+        http: client(),
+        guarded: client(),
+        graph_api_url: format!("{url}/v25.0"),
+        telegram_api_url: url.to_owned(),
+        twilio_api_url: url.to_owned(),
+        allow_loopback_urls: true,
+        clock: Arc::new(SystemClock),
     }
 }

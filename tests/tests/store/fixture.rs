@@ -136,6 +136,8 @@ pub(crate) fn channel() -> Channel {
         provider_type: "whatsapp".to_owned(),
         state: ChannelState::Active,
         delivery: Delivery::Channels,
+        problem: None,
+        import: None,
         created_at: at(0),
     }
 }
@@ -146,12 +148,7 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
         channel: channel.clone(),
         company: COMPANY,
         owner: USER,
-        customer: Customer {
-            keys: keys.iter().map(|key| contact(key)).collect(),
-            name: "Ada".to_owned(),
-            phone: None,
-            avatar_url: None,
-        },
+        customer: Customer::new(keys.iter().map(|key| contact(key)).collect(), "Ada".to_owned()),
         state: ConversationState::Open,
         link: String::new(),
         last_at: Timestamp::EPOCH,
@@ -164,19 +161,11 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
 
 /// A customer's message `id`, sent at `secs`.
 pub(crate) fn incoming(conversation: &Conversation, id: &str, secs: i64) -> Message {
+    let place = Place::new(at(secs), at(secs), 0);
+    let (sender, text) = (conversation.id.end_user(), format!("text of {id}"));
     Message {
-        id: conversation.id.message(&Place::new(at(secs), at(secs), 0)),
         provider_id: Some(provider_id(id)),
-        direction: Direction::In,
-        sender: conversation.id.end_user(),
-        text: format!("text of {id}"),
-        sent_at: at(secs),
-        status: Status::Delivered,
-        failure: None,
-        sending: Sending::Done,
-        reply_by: None,
-        attachments: Vec::new(),
-        dead: None,
+        ..Message::new(conversation.id.message(&place), Direction::In, sender, text, at(secs))
     }
 }
 

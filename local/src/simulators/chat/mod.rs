@@ -115,7 +115,7 @@ impl Chat {
     /// A customer writes, or wrote at `at`. Answers the chat's id of the message.
     pub fn receive(&self, customer: &str, name: &str, text: &str, at: Timestamp) -> String {
         let id = self.new_id("msg");
-        let line = Line { id: id.clone(), own: true, text: text.to_owned(), at, status: Status::Read };
+        let line = Line { id: id.clone(), own: true, text: text.to_owned(), at, status: Status::Read, files: Vec::new() };
         self.0.phones.add(customer, name, line);
         self.0.webhooks.queue(json!({
             "type": "message", "id": id, "from": {"id": customer, "name": name}, "text": text, "sent_at": at.rfc3339(),
@@ -172,7 +172,7 @@ impl Chat {
     fn accept(&self, message: &str, to: &str, text: &str) -> Sent {
         let (id, at) = (self.new_id("out"), self.0.clock.now());
         let sent = Sent { id, message: message.to_owned(), to: to.to_owned(), text: text.to_owned(), at };
-        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent };
+        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent, files: Vec::new() };
         self.0.phones.add(to, "", line);
         let pause = {
             let mut state = locked(&self.0.state);

@@ -159,7 +159,14 @@ impl Graph {
     /// A customer writes. Answers the message's id. Nothing is sent for a number whose account has no subscribed app.
     pub fn receive(&self, message: &Incoming<'_>) -> String {
         let id = self.new_message_id(message.from);
-        let line = Line { id: id.clone(), own: true, text: message.text.to_owned(), at: message.at, status: Status::Read };
+        let line = Line {
+            id: id.clone(),
+            own: true,
+            text: message.text.to_owned(),
+            at: message.at,
+            status: Status::Read,
+            files: Vec::new(),
+        };
         self.0.phones.add(message.from, message.name, line);
         let state = locked(&self.0.state);
         if let Some(number) = state.numbers.get(message.number).filter(|number| state.subscribed.contains(&number.waba_id)) {
@@ -235,7 +242,7 @@ impl Graph {
         let at = self.0.clock.now();
         let id = self.new_message_id(to);
         let sent = Sent { id, number: number.id.clone(), to: to.to_owned(), text: text.to_owned(), callback_data, at };
-        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent };
+        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent, files: Vec::new() };
         self.0.phones.add(to, "", line);
         let pause = {
             let mut state = locked(&self.0.state);

@@ -6,7 +6,10 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, de::Error};
-use shared::model::{message, status::Status, time::Timestamp};
+use shared::{
+    media::FileLink,
+    model::{status::Status, time::Timestamp},
+};
 
 /// A successful answer.
 #[derive(Deserialize)]
@@ -193,7 +196,7 @@ impl Conversation {
     }
 }
 
-impl From<Attachment> for message::Attachment {
+impl From<Attachment> for FileLink {
     fn from(answer: Attachment) -> Self {
         Self {
             id: answer.id,

@@ -1,7 +1,7 @@
 //! What the Channels API accepts: Pipedrive's reference, and its validator, whose text its answers quote.
 
 use serde::{Deserialize, Deserializer};
-use shared::model::{message, status::Status};
+use shared::{media::FileLink, model::status::Status};
 
 use super::{
     contract::{Moment, WebUrl, present},
@@ -102,13 +102,13 @@ impl From<Receive> for Message {
             status: body.status,
             at: body.created_at.0,
             reply_by: body.reply_by.map(|at| at.0),
-            attachments: body.attachments.into_iter().map(message::Attachment::from).collect(),
+            attachments: body.attachments.into_iter().map(FileLink::from).collect(),
             pushes: 1,
         }
     }
 }
 
-impl From<File> for message::Attachment {
+impl From<File> for FileLink {
     fn from(file: File) -> Self {
         Self {
             id: file.id.0,

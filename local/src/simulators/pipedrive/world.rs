@@ -6,11 +6,13 @@ use std::{
 };
 
 use serde::Serialize;
-use shared::model::{
-    ids::{CompanyId, UserId},
-    message::Attachment,
-    status::Status,
-    time::Timestamp,
+use shared::{
+    media::FileLink,
+    model::{
+        ids::{CompanyId, UserId},
+        status::Status,
+        time::Timestamp,
+    },
 };
 
 use super::{
@@ -151,7 +153,7 @@ pub struct Message {
     /// Until when it may be answered.
     pub reply_by: Option<Timestamp>,
     /// Its files.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Vec<FileLink>,
     /// How often the app pushed it.
     pub pushes: usize,
 }
@@ -283,7 +285,7 @@ impl From<contract::Message> for Message {
             status: answer.status,
             at: answer.created_at.0,
             reply_by: answer.reply_by.map(|at| at.0),
-            attachments: answer.attachments.into_iter().map(Attachment::from).collect(),
+            attachments: answer.attachments.into_iter().map(FileLink::from).collect(),
             pushes: 0,
         }
     }

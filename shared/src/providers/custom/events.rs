@@ -8,13 +8,13 @@ use crate::{
     http::outside::MAX_URL_BYTES,
     model::{
         conversation::Customer,
-        ids::{ContactKey, MessageId, ProviderMessageId},
+        ids::{ContactKey, ProviderMessageId},
         message::FailureReason,
         status::Status,
         text::{MAX_MESSAGE_BYTES, clean},
         time::Timestamp,
     },
-    providers::{EventKind, InboundMessage, InvalidWebhook, StatusUpdate},
+    providers::{EventKind, InboundMessage, InvalidWebhook, StatusUpdate, outgoing::PartId},
 };
 
 /// Longest body, in bytes.
@@ -84,19 +84,15 @@ fn message(event: &Object<'_>) -> Result<InboundMessage, Invalid> {
         return Err(event.invalid("text", "must hold something to read"));
     }
     let key = ContactKey::parse(&format!("user:{id}")).map_err(|_| from.invalid("id", "is too long"))?;
+    let name_known = name.is_some();
+    let name = name.or_else(|| phone.clone()).unwrap_or_else(|| NAMELESS.to_owned());
+    let customer = Customer { phone, avatar_url: from.url("avatar_url")?, ..Customer::new(vec![key], name) };
     Ok(InboundMessage {
-        provider_id: event.provider_id()?,
-        name_known: name.is_some(),
-        customer: Customer {
-            keys: vec![key],
-            name: name.or_else(|| phone.clone()).unwrap_or_else(|| NAMELESS.to_owned()),
-            phone,
-            avatar_url: from.url("avatar_url")?,
-        },
+        name_known,
         sent_at: event.time("sent_at")?,
-        text: text.to_owned(),
         reply_by: event.time("reply_by")?,
         link: event.url("link")?.unwrap_or_default(),
+        ..InboundMessage::new(event.provider_id()?, customer, text.to_owned())
     })
 }
 
@@ -113,7 +109,7 @@ fn status(event: &Object<'_>) -> Result<StatusUpdate, Invalid> {
     let failure = FailureReason { code: "failed_in_chat".to_owned(), text: reason.to_owned() };
     Ok(StatusUpdate {
         // A chat may name a message by its own id or by ours.
-        message: MessageId::parse(provider_id.as_str()).ok(),
+        message: PartId::parse(provider_id.as_str()),
         provider_id,
         status,
         failure: (status == Status::Failed).then_some(failure),
@@ -210,18 +206,18 @@ mod tests {
         assert_eq!(
             full,
             &InboundMessage {
-                provider_id: ProviderMessageId::parse("msg-1").unwrap(),
-                customer: Customer {
-                    keys: vec![ContactKey::parse("user:customer-7").unwrap()],
-                    name: "Ada L.".to_owned(),
-                    phone: Some("+15550100001".to_owned()),
-                    avatar_url: Some("https://chat.example.com/ada.png".to_owned()),
-                },
-                name_known: true,
                 sent_at: Some(Timestamp::from_millis(1_767_225_600_500)),
-                text: "Hello 😀".to_owned(),
                 reply_by: Some(Timestamp::from_secs(1_767_312_000)),
                 link: "https://chat.example.com/c/7".to_owned(),
+                ..InboundMessage::new(
+                    ProviderMessageId::parse("msg-1").unwrap(),
+                    Customer {
+                        phone: Some("+15550100001".to_owned()),
+                        avatar_url: Some("https://chat.example.com/ada.png".to_owned()),
+                        ..Customer::new(vec![ContactKey::parse("user:customer-7").unwrap()], "Ada L.".to_owned())
+                    },
+                    "Hello 😀".to_owned(),
+                )
             }
         );
         assert_eq!((least.customer.name.as_str(), least.name_known, least.link.as_str()), ("Chat user", false, ""));

@@ -14,14 +14,33 @@ use serde_json::Value;
 
 use self::outbound::Chat;
 use super::{
-    Accepted, Account, Event, EventKind, InvalidWebhook, Outgoing, Outside, Provider, RawWebhook, Traits, VerifiedWebhook,
-    WebhookKeys, WebhookRefused, credentials, error::ProviderError,
+    Accepted, Account, CredentialField, Draft, Event, EventKind, Fetched, InvalidWebhook, Outgoing, Outside, PlannedPart,
+    Provider, ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, credentials, download,
+    error::ProviderError, outgoing,
 };
 use crate::{
     clock::Clock,
     http::client::LazyClient,
-    model::channel::{Channel, ProviderKind},
+    model::content::FileSource,
 };
+
+/// What the set-up page asks for.
+const FIELDS: &[CredentialField] = &[
+    CredentialField {
+        name: "send_url",
+        label: "Address of your chat",
+        help: "Where it takes the answers; begins with https://",
+        secret: false,
+        optional: false,
+    },
+    CredentialField {
+        name: "signing_secret",
+        label: "Signing secret",
+        help: "whsec_ and 24 to 64 random bytes in base64, the same on both sides",
+        secret: true,
+        optional: false,
+    },
+];
 
 /// The adapter.
 pub struct Custom {
@@ -44,7 +63,18 @@ impl Provider for Custom {
     }
 
     fn traits(&self) -> Traits {
-        Traits { provider_type: "other", templates: false, max_text_chars: outbound::MAX_TEXT_CHARS, webhook_per_channel: true }
+        Traits {
+            provider_type: "other",
+            templates: false,
+            max_text_chars: outbound::MAX_TEXT_CHARS,
+            profiles: false,
+            history: false,
+            webhook_per_channel: true,
+        }
+    }
+
+    fn credential_fields(&self) -> &'static [CredentialField] {
+        FIELDS
     }
 
     fn verify(&self, raw: RawWebhook, keys: &WebhookKeys<'_>) -> Result<VerifiedWebhook, WebhookRefused> {
@@ -75,14 +105,20 @@ impl Provider for Custom {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        _channel: &Channel,
-        credentials: &SecretSlice<u8>,
-        message: &Outgoing<'_>,
-    ) -> Result<Accepted, ProviderError> {
+    fn plan(&self, draft: &Draft<'_>) -> Result<Vec<PlannedPart>, ProviderError> {
+        if draft.files.is_empty() {
+            return Ok(draft.one_by_one());
+        }
+        Err(outgoing::unsendable("files", "are not sent by this version; send the text alone"))
+    }
+
+    async fn send(&self, credentials: &SecretSlice<u8>, part: &Outgoing<'_>) -> Result<Accepted, ProviderError> {
         let chat = Chat::read(&credentials::stored(credentials)?, self.allow_loopback)?;
-        chat.send(&self.http, self.clock.now(), message).await
+        chat.send(&self.http, self.clock.now(), part).await
+    }
+
+    async fn fetch(&self, _credentials: &SecretSlice<u8>, _source: &FileSource, max: usize) -> Result<Fetched, ProviderError> {
+        Err(download::too_large(max))
     }
 }
 
@@ -102,7 +138,7 @@ mod tests {
     }
 
     fn trusted(body: &str) -> VerifiedWebhook {
-        RawWebhook { headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }.trust()
+        RawWebhook { url: String::new(), headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }.trust()
     }
 
     /// The vector of docs/custom-provider.md.
@@ -111,7 +147,7 @@ mod tests {
         headers.insert("webhook-id", "evt_1".parse().unwrap());
         headers.insert("webhook-timestamp", "1767225600".parse().unwrap());
         headers.insert("webhook-signature", signature.parse().unwrap());
-        RawWebhook { headers, body: Bytes::from_static(body) }
+        RawWebhook { url: String::new(), headers, body: Bytes::from_static(body) }
     }
 
     #[test]

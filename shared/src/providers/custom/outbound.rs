@@ -23,6 +23,7 @@ use crate::{
     providers::{
         Accepted, Account, Outgoing, credentials,
         error::{ProviderError, Refusal},
+        outgoing::{PartContent, unsendable},
         transport,
     },
 };
@@ -94,24 +95,28 @@ impl Chat {
         let Some(("user", to)) = message.to.as_str().split_once(':') else {
             return Err(refused(Refusal::NotFound, "unknown_recipient", "The customer has no id in the chat."));
         };
+        let PartContent::Text(text) = message.content else {
+            return Err(unsendable("files", "are not sent by this version; send the text alone"));
+        };
+        let own_id = message.id.to_string();
         let body = json!({
             "version": 1,
             "type": "message",
-            "id": message.id.as_str(),
+            "id": own_id,
             "to": {"id": to, "name": message.customer.name},
-            "text": message.text,
+            "text": text,
             "sent_at": message.sent_at.rfc3339(),
         });
-        let response = self.post(http, now, message.id.as_str(), &body).await?;
+        let response = self.post(http, now, &own_id, &body).await?;
         if !response.status().is_success() {
             return Err(of_answer(&response));
         }
         // The status has said that the chat took it; without an id of its own the message keeps ours.
         let answer = transport::body(response, MAX_ANSWER_BYTES).await.ok().flatten().unwrap_or_default();
         let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-        let own_id = answer.get("id").and_then(Value::as_str).filter(|id| is_id(id));
-        let provider_id = ProviderMessageId::parse(own_id.unwrap_or(message.id.as_str()));
-        Ok(Accepted { provider_id: provider_id.map_err(|_| ProviderError::Uncertain { code: "no_message_id".to_owned() })? })
+        let chats_id = answer.get("id").and_then(Value::as_str).filter(|id| is_id(id));
+        let provider_id = ProviderMessageId::parse(chats_id.unwrap_or(&own_id));
+        Ok(provider_id.map_err(|_| ProviderError::Uncertain { code: "no_message_id".to_owned() })?.into())
     }
 
     async fn post(
@@ -192,7 +197,7 @@ mod tests {
     async fn a_message_is_sent_signed() {
         let stub = Stub::start([Reply::json(200, &json!({"id": "out-1"}))]).await;
         let sent = send(&format!("{}/hook?key=1", stub.url)).await.unwrap();
-        assert_eq!(sent.provider_id.as_str(), "out-1");
+        assert_eq!(sent.provider_ids[0].as_str(), "out-1");
         let seen = &stub.seen()[0];
         assert_eq!(seen.line, "POST /hook?key=1");
         assert_eq!(seen.headers["content-type"], "application/json");
@@ -215,10 +220,10 @@ mod tests {
     async fn without_an_id_of_its_own_the_message_keeps_ours() {
         for body in ["", "ok", "{}", r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"with space"}"#, r#"{"id":7}"#] {
             let stub = Stub::start([Reply::text(202, body)]).await;
-            assert_eq!(send(&stub.url).await.unwrap().provider_id.as_str(), stub::message_id().as_str(), "{body}");
+            assert_eq!(send(&stub.url).await.unwrap().provider_ids[0].as_str(), stub::message_id().as_str(), "{body}");
         }
         let stub = Stub::start([Reply::text(200, &"x".repeat(MAX_ANSWER_BYTES + 1))]).await;
-        assert_eq!(send(&stub.url).await.unwrap().provider_id.as_str(), stub::message_id().as_str());
+        assert_eq!(send(&stub.url).await.unwrap().provider_ids[0].as_str(), stub::message_id().as_str());
     }
 
     #[tokio::test]

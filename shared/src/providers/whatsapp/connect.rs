@@ -3,13 +3,13 @@
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::{Value, json};
 
-use super::graph::Graph;
 use crate::{
     model::ids::AccountId,
     providers::{
         Account, credentials,
         error::{ProviderError, Refusal},
         lenient,
+        meta::Graph,
     },
 };
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn graph(stub: &Stub) -> Graph {
-        Graph::new(stub::client(), format!("{}/v25.0", stub.url))
+        Graph::new(stub::client(), format!("{}/v25.0", stub.url), super::super::errors::of_answer)
     }
 
     #[tokio::test]

@@ -4,22 +4,46 @@
 mod connect;
 mod content;
 mod errors;
-mod graph;
 mod send;
-mod verify;
 mod webhook;
 
 use async_trait::async_trait;
 use secrecy::SecretSlice;
 use serde_json::Value;
 
-use self::graph::Graph;
-pub use self::verify::handshake;
 use super::{
-    Accepted, Account, Event, Outgoing, Outside, Provider, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused,
+    Accepted, Account, CredentialField, Draft, Event, Fetched, Outgoing, Outside, PlannedPart, Provider, ProviderKind, RawWebhook,
+    Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, download,
     error::ProviderError,
+    meta::{self, Graph},
+    outgoing,
 };
-use crate::model::channel::{Channel, ProviderKind};
+use crate::model::content::FileSource;
+
+/// What the set-up page asks for.
+const FIELDS: &[CredentialField] = &[
+    CredentialField {
+        name: "phone_number_id",
+        label: "Phone number ID",
+        help: "Meta, your app, WhatsApp, API Setup: the number's id, not the number",
+        secret: false,
+        optional: false,
+    },
+    CredentialField {
+        name: "waba_id",
+        label: "WhatsApp Business account ID",
+        help: "On the same page",
+        secret: false,
+        optional: false,
+    },
+    CredentialField {
+        name: "access_token",
+        label: "Access token",
+        help: "Of a system user, with whatsapp_business_messaging and whatsapp_business_management",
+        secret: true,
+        optional: false,
+    },
+];
 
 /// The adapter.
 pub struct Whatsapp {
@@ -29,7 +53,7 @@ pub struct Whatsapp {
 impl Whatsapp {
     /// Calls `outside.graph_api_url`.
     pub fn new(outside: &Outside) -> Self {
-        Self { graph: Graph::new(outside.http.clone(), outside.graph_api_url.clone()) }
+        Self { graph: Graph::new(outside.http.clone(), outside.graph_api_url.clone(), errors::of_answer) }
     }
 }
 
@@ -40,11 +64,22 @@ impl Provider for Whatsapp {
     }
 
     fn traits(&self) -> Traits {
-        Traits { provider_type: "whatsapp", templates: true, max_text_chars: send::MAX_TEXT_CHARS, webhook_per_channel: false }
+        Traits {
+            provider_type: "whatsapp",
+            templates: true,
+            max_text_chars: send::MAX_TEXT_CHARS,
+            profiles: false,
+            history: false,
+            webhook_per_channel: false,
+        }
+    }
+
+    fn credential_fields(&self) -> &'static [CredentialField] {
+        FIELDS
     }
 
     fn verify(&self, raw: RawWebhook, keys: &WebhookKeys<'_>) -> Result<VerifiedWebhook, WebhookRefused> {
-        verify::signature(&keys.secrets.meta_app_secret, &raw.headers, &raw.body)?;
+        meta::signature(&keys.secrets.meta_app_secret, &raw.headers, &raw.body)?;
         Ok(raw.trust())
     }
 
@@ -60,12 +95,18 @@ impl Provider for Whatsapp {
         connect::subscribe(&self.graph, credentials).await
     }
 
-    async fn send(
-        &self,
-        _channel: &Channel,
-        credentials: &SecretSlice<u8>,
-        message: &Outgoing<'_>,
-    ) -> Result<Accepted, ProviderError> {
-        send::send(&self.graph, credentials, message).await
+    fn plan(&self, draft: &Draft<'_>) -> Result<Vec<PlannedPart>, ProviderError> {
+        if draft.files.is_empty() {
+            return Ok(draft.one_by_one());
+        }
+        Err(outgoing::unsendable("files", "are not sent by this version; send the text alone"))
+    }
+
+    async fn send(&self, credentials: &SecretSlice<u8>, part: &Outgoing<'_>) -> Result<Accepted, ProviderError> {
+        send::send(&self.graph, credentials, part).await
+    }
+
+    async fn fetch(&self, _credentials: &SecretSlice<u8>, _source: &FileSource, max: usize) -> Result<Fetched, ProviderError> {
+        Err(download::too_large(max))
     }
 }

@@ -4,13 +4,15 @@
 use secrecy::SecretSlice;
 use serde_json::{Value, json};
 
-use super::{connect::Credentials, graph::Graph};
+use super::connect::Credentials;
 use crate::{
     model::ids::ProviderMessageId,
     providers::{
         Accepted, Outgoing,
         error::{ProviderError, Refusal},
         lenient,
+        meta::Graph,
+        outgoing::{PartContent, unsendable},
     },
 };
 
@@ -28,7 +30,7 @@ pub(super) async fn send(
     let answer = graph.post(&credentials.access_token, &credentials.phone_number_id, "messages", &body).await?;
     lenient::id(&answer, "/messages/0/id")
         .and_then(|id| ProviderMessageId::parse(&id).ok())
-        .map(|provider_id| Accepted { provider_id })
+        .map(Accepted::from)
         .ok_or_else(|| ProviderError::Uncertain { code: "no_message_id".to_owned() })
 }
 
@@ -45,13 +47,16 @@ fn body(message: &Outgoing<'_>) -> Result<Value, ProviderError> {
             });
         }
     };
+    let PartContent::Text(text) = message.content else {
+        return Err(unsendable("files", "are not sent by this version; send the text alone"));
+    };
     Ok(json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         member: name,
         "type": "text",
-        "text": {"body": message.text, "preview_url": false},
-        "biz_opaque_callback_data": message.id.as_str(),
+        "text": {"body": text, "preview_url": false},
+        "biz_opaque_callback_data": message.id.to_string(),
     }))
 }
 
@@ -67,7 +72,7 @@ mod tests {
 
     async fn send_to(url: &str, client: crate::http::client::LazyClient, key: &str) -> Result<Accepted, ProviderError> {
         let draft = Draft::new(key);
-        send(&Graph::new(client, format!("{url}/v25.0")), &credentials(), &draft.outgoing("Grüße 😀")).await
+        send(&Graph::new(client, format!("{url}/v25.0"), super::super::errors::of_answer), &credentials(), &draft.outgoing("Grüße 😀")).await
     }
 
     fn accepted() -> Reply {
@@ -80,7 +85,7 @@ mod tests {
     async fn a_text_goes_out_by_phone_number_or_user_id() {
         let stub = Stub::start([accepted(), accepted()]).await;
         let sent = send_to(&stub.url, stub::client(), "phone:15550100001").await.unwrap();
-        assert_eq!(sent.provider_id.as_str(), "wamid.OUT1==");
+        assert_eq!(sent.provider_ids[0].as_str(), "wamid.OUT1==");
         send_to(&stub.url, stub::client(), "user:US.1000000000000001").await.unwrap();
         let seen = stub.seen();
         assert_eq!(seen[0].line, "POST /v25.0/3000000001/messages");

@@ -9,13 +9,14 @@ use super::{content, errors};
 use crate::{
     model::{
         conversation::Customer,
-        ids::{AccountId, ContactKey, MessageId, ProviderMessageId},
+        ids::{AccountId, ContactKey, ProviderMessageId},
         status::Status,
         time::Timestamp,
     },
     providers::{
         Event, EventKind, InboundMessage, StatusUpdate,
         lenient::{self, id, items, text},
+        outgoing::PartId,
     },
 };
 
@@ -76,13 +77,11 @@ fn message(item: &Value, contacts: &[Value]) -> Result<InboundMessage, &'static 
     let (customer, name_known) = sender.customer().ok_or("no_sender")?;
     let sent_at = lenient::time(item, "/timestamp");
     Ok(InboundMessage {
-        provider_id,
         link: sender.digits.map(|digits| format!("https://wa.me/{digits}")).unwrap_or_default(),
-        customer,
         name_known,
         sent_at,
-        text: content::summary(item),
         reply_by: sent_at.map(reply_by),
+        ..InboundMessage::new(provider_id, customer, content::summary(item))
     })
 }
 
@@ -141,7 +140,7 @@ impl<'a> Sender<'a> {
         let phone = self.digits.as_ref().map(|digits| format!("+{digits}"));
         let name_known = own_name.is_some();
         let name = own_name.or_else(|| phone.clone()).unwrap_or_else(|| NAMELESS.to_owned());
-        Some((Customer { keys, name, phone, avatar_url: None }, name_known))
+        Some((Customer { phone, ..Customer::new(keys, name) }, name_known))
     }
 }
 
@@ -174,7 +173,7 @@ fn status(item: &Value) -> Result<StatusUpdate, &'static str> {
     };
     Ok(StatusUpdate {
         provider_id,
-        message: text(item, "/biz_opaque_callback_data").and_then(|id| MessageId::parse(id).ok()),
+        message: text(item, "/biz_opaque_callback_data").and_then(PartId::parse),
         status,
         failure: (status == Status::Failed).then(|| errors::of_status(item)),
     })
@@ -340,8 +339,8 @@ mod tests {
                 ("wamid.OUT4", Status::Failed, Some("not_delivered")),
             ]
         );
-        let ids: Vec<Option<&str>> = statuses(&events).iter().map(|s| s.message.as_ref().map(MessageId::as_str)).collect();
-        assert_eq!(ids[..2], [Some("m_0123456789abcdef0123456789abcdef01234567"), None]);
+        let ids: Vec<Option<String>> = statuses(&events).iter().map(|s| s.message.as_ref().map(PartId::to_string)).collect();
+        assert_eq!(ids[..2], [Some("m_0123456789abcdef0123456789abcdef01234567".to_owned()), None]);
         let failure = statuses(&events)[4].failure.as_ref().unwrap();
         assert!(!failure.text.contains("Re-engagement"), "our own sentence");
         assert_eq!(ignored_words(&events), ["other_status"], "`deleted` changes nothing");

@@ -14,7 +14,7 @@ const DIGITS: usize = 64;
 const MAX_CHALLENGE: usize = 512;
 
 /// Checks `X-Hub-Signature-256: sha256=<hex>`, the HMAC-SHA256 of the raw body under the app secret.
-pub(super) fn signature(app_secret: &SecretString, headers: &HeaderMap, body: &[u8]) -> Result<(), WebhookRefused> {
+pub(in crate::providers) fn signature(app_secret: &SecretString, headers: &HeaderMap, body: &[u8]) -> Result<(), WebhookRefused> {
     let app_secret = app_secret.expose_secret();
     if app_secret.is_empty() {
         return Err(WebhookRefused::NoKey);

@@ -8,8 +8,9 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
     http::{client::LazyClient, outside},
+    media::s3::S3Bucket,
     pipedrive::client::Client as Pipedrive,
-    providers::{Outside, Registry},
+    providers::{Outside, Provider, Registry},
     secrets::{SecretCache, SecretsManager},
     store::Table,
 };
@@ -30,7 +31,9 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// The secret, loaded when first asked for.
     pub secrets: Arc<SecretCache>,
+    credentials: Credentials,
     table: Table,
+    provider: Option<Arc<dyn Provider>>,
 }
 
 impl Environment {
@@ -54,13 +57,13 @@ impl Environment {
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(aws_sdk_secretsmanager::config::Region::new(config.region.clone()))
             .timeout_config(aws_timeouts())
-            .credentials_provider(credentials);
+            .credentials_provider(credentials.clone());
         if let Some(endpoint) = &config.secrets_endpoint {
             manager = manager.endpoint_url(endpoint);
         }
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
         let secrets = Arc::new(SecretCache::new(Box::new(source), clock.clone()));
-        Self { config: Arc::new(config), clock, secrets, table }
+        Self { config: Arc::new(config), clock, secrets, credentials, table, provider: None }
     }
 
     /// The same, with another way to the table: tests count and break requests there.
@@ -77,9 +80,28 @@ impl Environment {
         self
     }
 
+    /// The same, with another adapter in the place of the one of its kind.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
     /// The table.
     pub fn table(&self) -> Arc<Table> {
         Arc::new(self.table.clone())
+    }
+
+    /// The bucket.
+    ///
+    /// # Panics
+    ///
+    /// At start-up, if `MEDIA_BUCKET` is not set.
+    #[expect(clippy::expect_used, reason = "start-up: a function that asks for the bucket can't do without")]
+    pub fn bucket(&self) -> Arc<S3Bucket> {
+        let name = self.config.media_bucket.clone().expect("MEDIA_BUCKET is set");
+        let endpoint = self.config.s3_endpoint.as_deref();
+        Arc::new(S3Bucket::new(name, self.config.region.clone(), endpoint, self.credentials.clone()))
     }
 
     /// Pipedrive's API and OAuth server.
@@ -94,7 +116,7 @@ impl Environment {
     /// The providers.
     pub fn providers(&self) -> Registry {
         let allow_loopback_urls = self.config.allow_loopback_urls;
-        Registry::new(&Outside {
+        let registry = Registry::new(&Outside {
             http: LazyClient::new(http_client),
             guarded: LazyClient::new(move || {
                 outside::guarded_client(allow_loopback_urls, CONNECT_TIMEOUT, CALL_TIMEOUT, USER_AGENT)
@@ -104,7 +126,11 @@ impl Environment {
             twilio_api_url: self.config.twilio_api_url.clone(),
             allow_loopback_urls,
             clock: self.clock.clone(),
-        })
+        });
+        match &self.provider {
+            Some(provider) => registry.with(provider.clone()),
+            None => registry,
+        }
     }
 }
 

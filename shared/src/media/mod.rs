@@ -1,6 +1,14 @@
-//! Files of messages: where they are kept, and the addresses under which the bundle serves them.
+//! Files of messages: where they are kept, what they are, and the addresses under which the bundle serves them.
+//!
+//! [`bucket`] is the port, [`s3`] what is behind it; [`sniff`] and [`name`] decide what a file is called and shown as;
+//! [`preview`] makes small pictures; [`links`] makes addresses.
 
+pub mod bucket;
 pub mod links;
+pub mod name;
+pub mod preview;
+pub mod s3;
+pub mod sniff;
 
 use serde::Serialize;
 

@@ -326,13 +326,22 @@ macro_rules! providers {
         /// Every provider.
         #[derive(Clone)]
         pub struct Registry {
-            $($module: Arc<$module::$kind>,)+
+            $($module: Arc<dyn Provider>,)+
         }
 
         impl Registry {
             /// All adapters over the same clients.
             pub fn new(outside: &Outside) -> Self {
                 Self { $($module: Arc::new($module::$kind::new(outside)),)+ }
+            }
+
+            /// The same, with another adapter in the place of the one of its kind.
+            #[must_use]
+            pub fn with(mut self, provider: Arc<dyn Provider>) -> Self {
+                match provider.kind() {
+                    $(ProviderKind::$kind => self.$module = provider,)+
+                }
+                self
             }
 
             /// The adapter of a kind.

@@ -9,11 +9,13 @@ use shared::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError, DeliveryChoice},
     environment::Environment,
+    providers::Provider,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
+    bucket::{BUCKET, BucketError, LocalBucket},
     data::{self, DataError},
     demo,
     dynamodb::{Dynamodb, DynamodbError},
@@ -36,6 +38,8 @@ const SETTLE: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(5);
 /// How often the table's stream is looked at when it is quiet.
 const PUMP_PAUSE: Duration = Duration::from_millis(25);
+/// What the functions sign requests to AWS with, id and secret.
+const ACCESS_KEY: &str = "local";
 /// The table's name.
 const TABLE: &str = "pigeonpost";
 
@@ -43,7 +47,7 @@ const TABLE: &str = "pigeonpost";
 pub struct BundleOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Where the table is kept. None: in a temporary folder that goes with the bundle.
+    /// Where the table and the bucket are kept. None: in a temporary folder that goes with the bundle.
     pub data: Option<PathBuf>,
     /// Where messages end.
     pub delivery: DeliveryChoice,
@@ -55,6 +59,8 @@ pub struct BundleOptions {
     pub schedules: Schedules,
     /// Whether the table's stream is worked off by itself; otherwise only [`Bundle::settle`] and [`Bundle::pump`] do.
     pub pump: bool,
+    /// An adapter that takes the place of the one of its kind.
+    pub provider: Option<Arc<dyn Provider>>,
 }
 
 impl Default for BundleOptions {
@@ -67,6 +73,7 @@ impl Default for BundleOptions {
             clock: Arc::new(SystemClock),
             schedules: Schedules::OnDemand,
             pump: true,
+            provider: None,
         }
     }
 }
@@ -92,6 +99,9 @@ pub enum StartError {
     /// The embedded table does not start.
     #[error("the embedded DynamoDB does not start")]
     Table(#[source] DynamodbError),
+    /// The embedded bucket does not start.
+    #[error("the embedded S3 does not start")]
+    Bucket(#[source] BucketError),
     /// The template's table can't be made.
     #[error("the template's table cannot be made")]
     TableDefinition(#[source] TableError),
@@ -122,6 +132,7 @@ pub struct Bundle {
     secret: Value,
     simulators: Option<Simulators>,
     dynamodb: Arc<Dynamodb>,
+    _bucket: LocalBucket,
     pump: Arc<Pump<Dynamodb>>,
     scheduled: Vec<Arc<Scheduled>>,
     stop: watch::Sender<bool>,
@@ -152,10 +163,15 @@ impl Bundle {
         let definition = TableDefinition::from_template(template::BUNDLE).map_err(StartError::TableDefinition)?;
         let dynamodb = Dynamodb::open(&folder.join(data::TABLE_FILE), TABLE, &definition).map_err(StartError::Table)?;
         let dynamodb = Arc::new(dynamodb);
-        let settings = settings(&options, &url, simulators.as_ref(), &secrets, &dynamodb);
+        let bucket = LocalBucket::open(&folder.join(data::BUCKET_FOLDER), ACCESS_KEY, ACCESS_KEY).await;
+        let bucket = bucket.map_err(StartError::Bucket)?;
+        let settings = settings(&options, &url, simulators.as_ref(), &secrets, &dynamodb, &bucket);
         let config = Config::from_lookup(|name| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))?;
-        let credentials = Credentials::new("local", "local", None, None, "local");
-        let environment = Environment::new(config, credentials, options.clock.clone());
+        let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "local");
+        let mut environment = Environment::new(config, credentials, options.clock.clone());
+        if let Some(provider) = options.provider {
+            environment = environment.with_provider(provider);
+        }
 
         let Functions { routes, subscribers, scheduled } = host::functions(&template, &environment)?;
         let gateway = Arc::new(Gateway::new(routes, domain, options.clock.clone()));
@@ -202,6 +218,7 @@ impl Bundle {
             secret,
             simulators,
             dynamodb,
+            _bucket: bucket,
             pump,
             scheduled,
             stop,
@@ -322,6 +339,7 @@ fn settings(
     simulators: Option<&Simulators>,
     secrets: &SecretsStub,
     dynamodb: &Dynamodb,
+    bucket: &LocalBucket,
 ) -> Vec<(&'static str, String)> {
     let delivery = match options.delivery {
         DeliveryChoice::Auto => "auto",
@@ -335,6 +353,8 @@ fn settings(
         ("PUBLIC_URL", public_url.unwrap_or_else(|| url.to_owned())),
         ("DELIVERY", delivery.to_owned()),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_owned()),
+        ("MEDIA_BUCKET", BUCKET.to_owned()),
+        ("AWS_ENDPOINT_URL_S3", bucket.endpoint().to_owned()),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url().to_owned()),
         ("ALLOW_LOOPBACK_URLS", "true".to_owned()),
     ];

@@ -1,4 +1,4 @@
-//! The data folder: the table, and the key by which tokens in it are sealed.
+//! The data folder: the table, the bucket, and the key by which tokens in it are sealed.
 
 use std::{
     fs::File,
@@ -13,6 +13,8 @@ use crate::{options::RealWorld, simulators};
 
 /// File of the data folder that holds the table.
 pub const TABLE_FILE: &str = "table.db";
+/// Folder of it that holds the bucket.
+pub const BUCKET_FOLDER: &str = "bucket";
 /// File of it that the process at work holds.
 const LOCK_FILE: &str = "lock";
 /// File of it that holds the key.

@@ -58,6 +58,7 @@ registry! {
         "get-templates" => get_templates,
         "inbox" => inbox,
         "manifest" => manifest,
+        "media" => media,
         "oauth-callback" => oauth_callback,
         "oauth-install" => oauth_install,
         "post-message" => post_message,
@@ -66,6 +67,7 @@ registry! {
     }
     Stream {
         "deliver" => deliver,
+        "fetch-media" => fetch_media,
     }
     Scheduled {
         "keep-tokens" => keep_tokens,

@@ -4,6 +4,7 @@
 //! [`bundle::Bundle`] is all of it as one object. [`template`] says what runs, [`host`] has the functions, [`server`],
 //! [`stream`] and [`schedules`] start them, [`simulators`] are what they call.
 
+pub mod bucket;
 pub mod bundle;
 pub mod clock;
 pub mod data;

@@ -64,6 +64,7 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
             clock: Arc::new(SystemClock),
             schedules: Schedules::AsDeployed,
             pump: true,
+            provider: None,
         })
         .await?;
         if simulated {

@@ -1,5 +1,6 @@
-//! Gives the table's stream to the functions that subscribe to it, as Lambda's event source mapping does: filtered, in
-//! batches, in order; a batch with failures comes again from the first of them.
+//! Gives the table's stream to the functions that subscribe to it, as Lambda's event source mappings do: filtered, in
+//! batches, in order; a batch with failures comes again from the first of them. Functions are independent of each other
+//! but for the next read, which waits for all.
 //!
 //! Where the reader stands is kept in memory alone. A restart over the same data reads from the oldest record that the
 //! stream still has, so functions see some changes twice, as they may on AWS.
@@ -8,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_lambda_events::dynamodb::Event;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::start::StreamFunction;
 use tokio::sync::Mutex;
@@ -74,12 +76,7 @@ impl<F: Feed> Pump<F> {
     pub async fn round(&self) -> Result<usize, DynamodbError> {
         let mut position = self.position.lock().await;
         let (records, next) = self.feed.after(&position).await?;
-        for subscriber in &self.subscribers {
-            let wanted: Vec<Value> = records.iter().filter(|record| subscriber.wants(record)).cloned().collect();
-            for batch in wanted.chunks(subscriber.subscription.batch_size) {
-                subscriber.give(batch).await;
-            }
-        }
+        join_all(self.subscribers.iter().map(|subscriber| subscriber.work_off(&records))).await;
         *position = next;
         Ok(records.len())
     }
@@ -107,6 +104,14 @@ impl Subscriber {
     fn wants(&self, record: &Value) -> bool {
         let filters = &self.subscription.filters;
         filters.is_empty() || filters.iter().any(|filter| filter.passes(record))
+    }
+
+    /// Gives what is wanted of `records`, batch after batch.
+    async fn work_off(&self, records: &[Value]) {
+        let wanted: Vec<Value> = records.iter().filter(|record| self.wants(record)).cloned().collect();
+        for batch in wanted.chunks(self.subscription.batch_size) {
+            self.give(batch).await;
+        }
     }
 
     /// Gives a batch until it is done or was given too often.
@@ -209,11 +214,24 @@ mod tests {
         }
     }
 
+    fn subscriber(worker: &Arc<Worker>, prefix: &str, max_retries: Option<u32>) -> Subscriber {
+        let pattern = json!({"dynamodb": {"NewImage": {"due_shard": {"S": [{"prefix": prefix}]}}}}).to_string();
+        let subscription = Subscription { filters: vec![Filter::parse(&pattern).unwrap()], batch_size: 2, max_retries };
+        Subscriber { name: "worker".to_owned(), function: worker.clone(), subscription }
+    }
+
     fn pump(feed: Records, worker: &Arc<Worker>, max_retries: Option<u32>) -> Pump<Records> {
-        let pattern = r#"{"dynamodb":{"NewImage":{"due_shard":{"S":[{"prefix":"outbox#"}]}}}}"#;
-        let subscription = Subscription { filters: vec![Filter::parse(pattern).unwrap()], batch_size: 2, max_retries };
-        let function: Arc<dyn StreamFunction> = worker.clone();
-        Pump::new(Arc::new(feed), vec![Subscriber { name: "worker".to_owned(), function, subscription }]).unwrap()
+        Pump::new(Arc::new(feed), vec![subscriber(worker, "outbox#", max_retries)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_function_gets_its_own_whatever_becomes_of_the_others() {
+        let [delivery, files] = [false, true].map(|panics| Arc::new(Worker { panics, ..Worker::default() }));
+        let subscribers = vec![subscriber(&files, "media#", Some(0)), subscriber(&delivery, "outbox#", None)];
+        let pump = Pump::new(Arc::new(records(&["outbox#0", "media#0", "outbox#1", "tokens#0"])), subscribers).unwrap();
+        assert_eq!((pump.round().await.unwrap(), pump.round().await.unwrap()), (4, 0));
+        assert_eq!(*delivery.seen.lock().unwrap(), [vec!["0", "2"]]);
+        assert_eq!(*files.seen.lock().unwrap(), [vec!["1"]]);
     }
 
     #[tokio::test]

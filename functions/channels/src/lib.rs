@@ -19,6 +19,7 @@ use shared::{
         remove::{self, OwnerRemovePorts, RemovePorts},
         tokens::Tokens,
     },
+    media::bucket::Bucket,
     pipedrive::{ChannelsApi, OAuth},
     providers::Registry,
     secrets::SecretCache,
@@ -31,6 +32,7 @@ const MAX_BODY: usize = 32 * 1024;
 pub struct Function {
     config: Arc<Config>,
     channels: Arc<dyn ChannelStore>,
+    bucket: Arc<dyn Bucket>,
     installations: Arc<dyn InstallationStore>,
     reader: Arc<dyn InboxReader>,
     oauth: Arc<dyn OAuth>,
@@ -54,6 +56,7 @@ impl Function {
         Self {
             config: environment.config.clone(),
             channels: table.clone(),
+            bucket: environment.bucket(),
             installations: table.clone(),
             reader: table,
             oauth: pipedrive.clone(),
@@ -101,7 +104,7 @@ impl Function {
 
     fn remove_ports(&self) -> OwnerRemovePorts<'_> {
         OwnerRemovePorts {
-            remove: RemovePorts { channels: &*self.channels, clock: &*self.clock },
+            remove: RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock },
             reader: &*self.reader,
             tokens: self.tokens(),
             api: &*self.api,

@@ -13,12 +13,14 @@ use shared::{
         ports::ChannelStore,
         remove::{self, RemovePorts},
     },
+    media::bucket::Bucket,
     secrets::SecretCache,
 };
 
 /// The function.
 pub struct Function {
     channels: Arc<dyn ChannelStore>,
+    bucket: Arc<dyn Bucket>,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -26,14 +28,19 @@ pub struct Function {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self { channels: environment.table(), secrets: environment.secrets.clone(), clock: environment.clock.clone() }
+        Self {
+            channels: environment.table(),
+            bucket: environment.bucket(),
+            secrets: environment.secrets.clone(),
+            clock: environment.clock.clone(),
+        }
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, InboxError> {
         basic::pipedrive(request.headers(), &self.secrets).await?;
         // What has not the shape of an id of ours is as gone as one that nobody has.
         if let Ok(channel) = request::path_id(request, "providerChannelId", "channel") {
-            let ports = RemovePorts { channels: &*self.channels, clock: &*self.clock };
+            let ports = RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock };
             remove::remove_channel_by_pipedrive(&ports, &channel).await?;
         }
         Ok(response::success())

@@ -17,6 +17,7 @@ use shared::{
         remove::{self, OwnerRemovePorts, RemovePorts},
         tokens::Tokens,
     },
+    media::bucket::Bucket,
     pipedrive::{ChannelsApi, OAuth},
     secrets::SecretCache,
 };
@@ -24,6 +25,7 @@ use shared::{
 /// The function.
 pub struct Function {
     channels: Arc<dyn ChannelStore>,
+    bucket: Arc<dyn Bucket>,
     installations: Arc<dyn InstallationStore>,
     reader: Arc<dyn InboxReader>,
     oauth: Arc<dyn OAuth>,
@@ -38,6 +40,7 @@ impl Function {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
             channels: table.clone(),
+            bucket: environment.bucket(),
             installations: table.clone(),
             reader: table,
             oauth: pipedrive.clone(),
@@ -64,7 +67,7 @@ impl Function {
         let caller = session::caller(request.headers(), &self.secrets, self.clock.now()).await?;
         let conversation = request::path_id(request, "conversation", "conversation")?;
         let ports = OwnerRemovePorts {
-            remove: RemovePorts { channels: &*self.channels, clock: &*self.clock },
+            remove: RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock },
             reader: &*self.reader,
             tokens: Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock },
             api: &*self.api,

@@ -1,4 +1,4 @@
-//! Each minute: wakes what is due. Outboxes whose pause is over or that the stream missed, outboxes held for an
+//! Each minute: wakes what is due. Outboxes and files whose pause is over or that the stream missed, outboxes held for an
 //! installation that works again, removed channels of which something is left.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use shared::{
         ports::{ChannelStore, OutboxStore},
         redeliver::{self, RedeliverPorts},
     },
+    media::bucket::Bucket,
     start::ScheduledFunction,
 };
 
@@ -20,6 +21,7 @@ use shared::{
 pub struct Function {
     outbox: Arc<dyn OutboxStore>,
     channels: Arc<dyn ChannelStore>,
+    bucket: Arc<dyn Bucket>,
     clock: Arc<dyn Clock>,
 }
 
@@ -27,14 +29,15 @@ impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
         let table = environment.table();
-        Self { outbox: table.clone(), channels: table, clock: environment.clock.clone() }
+        Self { outbox: table.clone(), channels: table, bucket: environment.bucket(), clock: environment.clock.clone() }
     }
 }
 
 #[async_trait]
 impl ScheduledFunction for Function {
     async fn handle(&self) -> Result<Value, InboxError> {
-        let ports = RedeliverPorts { outbox: &*self.outbox, channels: &*self.channels, clock: &*self.clock };
+        let ports =
+            RedeliverPorts { outbox: &*self.outbox, channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock };
         let done = redeliver::run(&ports).await?;
         Ok(json!({ "woken": done.woken, "released": done.released, "erased": done.erased, "failed": done.failed }))
     }

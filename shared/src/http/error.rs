@@ -71,10 +71,12 @@ fn status_and_code(error: &InboxError) -> (StatusCode, &'static str) {
         InboxError::AccountSuspended(_) => (StatusCode::UNAUTHORIZED, "ACCOUNT_SUSPENDED"),
         InboxError::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         InboxError::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        InboxError::Gone(_) => (StatusCode::GONE, "GONE"),
         InboxError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         InboxError::Provider(_)
         | InboxError::Pipedrive(_)
         | InboxError::Store(_)
+        | InboxError::Bucket(_)
         | InboxError::Secrets(_)
         | InboxError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
@@ -105,6 +107,7 @@ mod tests {
             (InboxError::AccountSuspended("suspended".to_owned()), 401, "ACCOUNT_SUSPENDED", "suspended"),
             (InboxError::Forbidden("no".to_owned()), 403, "FORBIDDEN", "no"),
             (InboxError::NotFound("channel"), 404, "NOT_FOUND", "no such channel"),
+            (InboxError::Gone("the address has expired".to_owned()), 410, "GONE", "the address has expired"),
         ];
         for (error, status, code, message) in expected {
             let response = respond(error);

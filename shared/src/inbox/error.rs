@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{ports::StoreError, tokens::TokenError};
 use crate::{
-    model::time::Timestamp, pipedrive::error::PipedriveError, providers::error::ProviderError, seal::SealError,
-    secrets::SecretsError,
+    media::bucket::BucketError, model::time::Timestamp, pipedrive::error::PipedriveError, providers::error::ProviderError,
+    seal::SealError, secrets::SecretsError,
 };
 
 /// A use case's refusal or failure.
@@ -39,6 +39,9 @@ pub enum InboxError {
     /// There is no such thing, for this caller.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// It was there and is not any more; in words for people.
+    #[error("{0}")]
+    Gone(String),
     /// The provider asks to wait.
     #[error("rate limit exceeded")]
     RateLimited {
@@ -54,6 +57,9 @@ pub enum InboxError {
     /// The table failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// The bucket failed.
+    #[error("the bucket failed")]
+    Bucket(#[source] BucketError),
     /// The secret failed.
     #[error("the secret is not available")]
     Secrets(#[source] SecretsError),
@@ -65,6 +71,12 @@ pub enum InboxError {
 impl From<StoreError> for InboxError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<BucketError> for InboxError {
+    fn from(error: BucketError) -> Self {
+        Self::Bucket(error)
     }
 }
 

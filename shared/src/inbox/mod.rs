@@ -3,6 +3,8 @@
 pub mod connect;
 pub mod deliver;
 pub mod error;
+pub mod fetch;
+pub mod files;
 pub mod install;
 pub mod ports;
 pub mod read;

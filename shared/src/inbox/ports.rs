@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use crate::model::{
     channel::{Channel, ChannelState, Delivery, ProviderKind},
+    content::{Attachment, FileSource, ObjectKey},
     conversation::{Conversation, Rest, Stamp},
     cursor::{ConversationCursor, MessageCursor},
     ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
@@ -233,6 +234,8 @@ pub enum Then {
 pub enum DueWork {
     /// A conversation's outbox.
     Outbox(ConversationId),
+    /// A message of which something is still at the provider.
+    Media(MessageId),
     /// A removed channel of which something may be left.
     Removal(ChannelId),
     /// An installation whose tokens should be renewed before they die unused.
@@ -265,10 +268,78 @@ pub trait OutboxStore: Send + Sync {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError>;
     /// Writes the conversation so that the stream wakes `deliver`, and comes back at `due_at` if that fails too.
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError>;
+    /// Writes the message so that the stream wakes `fetch-media`, and comes back at `due_at` if that fails too.
+    async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Up to `limit` outboxes held for the installation, oldest first, made deliverable again. How many there were.
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Notes that nothing is held for the installation any more, if the release was asked for before `asked_before`.
     async fn released(&self, company: CompanyId, user: UserId, asked_before: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A file of a message that was fetched, or was not.
+#[derive(Debug, Clone)]
+pub struct FileChange {
+    /// Its position in the message.
+    pub position: usize,
+    /// What it was to be fetched with. The change holds only while that is so.
+    pub source: FileSource,
+    /// The file, as it is from now on.
+    pub now: Attachment,
+}
+
+/// What a provider told of a customer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundProfile {
+    /// What they are called, if it told that.
+    pub name: Option<String>,
+    /// Their picture in the bucket, if there is one.
+    pub avatar: Option<ObjectKey>,
+}
+
+/// When fetching for a message goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchThen {
+    /// Nothing is left to be fetched.
+    Done,
+    /// At once: the write itself wakes `fetch-media`; `redeliver` looks after it from `due_at` on.
+    Continue {
+        /// See above.
+        due_at: Timestamp,
+    },
+    /// After a pause.
+    Wait(Rest),
+}
+
+/// What a round of fetching changes, in one transaction.
+#[derive(Debug, Clone)]
+pub struct FetchedFiles {
+    /// The message.
+    pub message: MessageId,
+    /// Its files that changed.
+    pub files: Vec<FileChange>,
+    /// What the provider told of the customer; none if it has still to be asked, or need not be.
+    pub profile: Option<FoundProfile>,
+    /// What happens with the rest.
+    pub then: FetchThen,
+    /// The message's entry in the outbox, if Pipedrive has to hear of this.
+    pub owed: Option<Stamp>,
+    /// When `redeliver` looks after that entry, should the stream miss it.
+    pub due_at: Timestamp,
+}
+
+/// Messages of which something is still at the provider.
+#[async_trait]
+pub trait MediaStore: Send + Sync {
+    /// A message and its conversation, as last written, in one round trip.
+    async fn message_and_conversation(&self, id: &MessageId) -> Result<(Option<Message>, Option<Conversation>), StoreError>;
+    /// A channel, as last written.
+    async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
+    /// Stores what a round changed, if the files are still awaited as they were. Nothing else of the message changes, so an
+    /// edit or a deletion that came meanwhile stays. False if the message, its conversation or one of the files is not there
+    /// any more: read again.
+    async fn save_fetched(&self, fetched: &FetchedFiles) -> Result<bool, StoreError>;
+    /// Notes that nothing of `seen` is to be fetched, if that is still so.
+    async fn end_fetching(&self, seen: &Message) -> Result<(), StoreError>;
 }
 
 /// Everybody and everything in a company.
@@ -340,9 +411,9 @@ pub trait ChannelStore: Send + Sync {
     /// Changes the state of a channel that is not removed. `Removed` also ends the way from the account, drops the
     /// credentials and has the rest erased from `due_at` on. False if it was removed or unknown already.
     async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError>;
-    /// Erases up to `limit` conversations of the channel, each whole. How many there were.
-    async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError>;
-    /// Erases one conversation whole: messages, references, names. Repeatable.
+    /// Up to `limit` conversations of the channel. May lag behind a write by moments.
+    async fn conversations_to_erase(&self, channel: &ChannelId, limit: usize) -> Result<Vec<Conversation>, StoreError>;
+    /// Erases one conversation whole: messages, references, names. Its files go before. Repeatable.
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
     /// Comes back to a removed channel at `due_at`; never again if none.
     async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError>;

@@ -1,16 +1,18 @@
 //! Each minute: what is due. Outboxes whose pause is over, or that the stream missed, are touched so that the stream
-//! wakes `deliver`; held ones are let go when their installation works again; removed channels are erased.
+//! wakes `deliver`, and messages with files to fetch so that it wakes `fetch-media`; held outboxes are let go when their
+//! installation works again; removed channels are erased.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
 use super::{
+    error::InboxError,
     ports::{ChannelStore, DueWork, OutboxStore, StoreError},
     receive::STREAM_GRACE,
-    remove::{self, Erasure},
+    remove::{self, Erasure, RemovePorts},
 };
-use crate::{clock::Clock, model::time::Timestamp, telemetry};
+use crate::{clock::Clock, media::bucket::Bucket, model::time::Timestamp, telemetry};
 
 /// Most pieces of work taken from one shard in one run.
 const PER_SHARD: usize = 250;
@@ -27,6 +29,8 @@ pub struct RedeliverPorts<'a> {
     pub outbox: &'a dyn OutboxStore,
     /// Channels to erase.
     pub channels: &'a dyn ChannelStore,
+    /// Where their files are.
+    pub bucket: &'a dyn Bucket,
     /// The time.
     pub clock: &'a dyn Clock,
 }
@@ -34,7 +38,7 @@ pub struct RedeliverPorts<'a> {
 /// What a run did, for the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Outboxes touched.
+    /// Outboxes and messages touched.
     pub woken: usize,
     /// Held outboxes let go.
     pub released: usize,
@@ -66,15 +70,20 @@ pub async fn run(ports: &RedeliverPorts<'_>) -> Result<Summary, StoreError> {
     Ok(summary)
 }
 
-async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Result<Summary, StoreError> {
+async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Result<Summary, InboxError> {
     let mut summary = Summary::default();
     match piece {
         DueWork::Outbox(conversation) => {
             ports.outbox.wake(&conversation, now.plus(STREAM_GRACE)).await?;
             summary.woken = 1;
         }
+        DueWork::Media(message) => {
+            ports.outbox.wake_media(&message, now.plus(STREAM_GRACE)).await?;
+            summary.woken = 1;
+        }
         DueWork::Removal(channel) => {
-            summary.erased = remove::erase(ports.channels, &channel, now, Erasure::Background).await?;
+            let remove = RemovePorts { channels: ports.channels, bucket: ports.bucket, clock: ports.clock };
+            summary.erased = remove::erase(&remove, &channel, now, Erasure::Background).await?;
         }
         DueWork::Release(company, user) => {
             summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;

@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::{
     Caller,
     error::InboxError,
-    ports::{ChannelStore, InboxReader, StoreError},
+    ports::{ChannelStore, InboxReader},
     tokens::{TokenError, Tokens},
 };
 use crate::{
     clock::Clock,
+    media::bucket::{self, Bucket},
     model::{
         channel::{Channel, ChannelState, Delivery},
+        conversation::Conversation,
         ids::{ChannelId, CompanyId, ConversationId, UserId},
         installation::InstallationState,
         time::Timestamp,
@@ -33,6 +35,8 @@ const NEXT: Duration = Duration::from_secs(30);
 pub struct RemovePorts<'a> {
     /// Channels.
     pub channels: &'a dyn ChannelStore,
+    /// Where their files are.
+    pub bucket: &'a dyn Bucket,
     /// The time.
     pub clock: &'a dyn Clock,
 }
@@ -72,7 +76,7 @@ pub async fn remove_channel_by_pipedrive(ports: &RemovePorts<'_>, id: &ChannelId
         Some(channel) if channel.state == ChannelState::Uninstalled => {
             Err(InboxError::Unauthorized("the channel's owner has uninstalled the app"))
         }
-        Some(channel) => Ok(remove(ports, channel).await?),
+        Some(channel) => remove(ports, channel).await,
         None => Ok(()),
     }
 }
@@ -90,7 +94,7 @@ pub async fn remove_channel_by_owner(ports: &OwnerRemovePorts<'_>, caller: &Call
     if channel.delivery == Delivery::Channels {
         tell_pipedrive(ports, caller.company, caller.user, Deletion::Channel(id)).await?;
     }
-    Ok(remove(&ports.remove, channel).await?)
+    remove(&ports.remove, channel).await
 }
 
 /// The owner of the conversation's channel deletes it; Pipedrive is told.
@@ -108,7 +112,7 @@ pub async fn delete_conversation(ports: &OwnerRemovePorts<'_>, caller: &Caller, 
     if tell {
         tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
     }
-    ports.remove.channels.erase_conversation(&conversation).await?;
+    erase_one(&ports.remove, &conversation).await?;
     if tell && !conversation.outbox.is_empty() {
         // What was on its way may have brought it back.
         tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
@@ -155,12 +159,12 @@ async fn tell_pipedrive(
     }
 }
 
-async fn remove(ports: &RemovePorts<'_>, channel: Channel) -> Result<(), StoreError> {
+async fn remove(ports: &RemovePorts<'_>, channel: Channel) -> Result<(), InboxError> {
     let now = ports.clock.now();
     if channel.state != ChannelState::Removed {
         ports.channels.set_channel_state(&channel, ChannelState::Removed, now.plus(NEXT)).await?;
     }
-    erase(ports.channels, &channel.id, now, Erasure::AtOnce).await?;
+    erase(ports, &channel.id, now, Erasure::AtOnce).await?;
     Ok(())
 }
 
@@ -175,17 +179,29 @@ pub enum Erasure {
 
 /// Erases some conversations of a removed channel and says when to come back: soon if there may be more, later for
 /// stragglers, never after a later look that found nothing. How many were erased.
-pub async fn erase(channels: &dyn ChannelStore, id: &ChannelId, now: Timestamp, round: Erasure) -> Result<usize, StoreError> {
+pub async fn erase(ports: &RemovePorts<'_>, id: &ChannelId, now: Timestamp, round: Erasure) -> Result<usize, InboxError> {
     let limit = match round {
         Erasure::AtOnce => AT_ONCE,
         Erasure::Background => PER_RUN,
     };
-    let erased = channels.erase_conversations(id, limit).await?;
+    let conversations = ports.channels.conversations_to_erase(id, limit).await?;
+    for conversation in &conversations {
+        erase_one(ports, conversation).await?;
+    }
+    let erased = conversations.len();
     let due_at = match (erased, round) {
         (0, Erasure::Background) => None,
         (n, _) if n == limit => Some(now.plus(NEXT)),
         _ => Some(now.plus(STRAGGLERS)),
     };
-    channels.set_removal_due(id, due_at).await?;
+    ports.channels.set_removal_due(id, due_at).await?;
     Ok(erased)
+}
+
+/// Erases a conversation: its files first, since they are found by it. A file that is just being fetched is deleted by its
+/// fetcher, who finds the message gone.
+async fn erase_one(ports: &RemovePorts<'_>, conversation: &Conversation) -> Result<(), InboxError> {
+    bucket::erase_conversation(ports.bucket, &conversation.id).await?;
+    ports.channels.erase_conversation(conversation).await?;
+    Ok(())
 }

@@ -225,6 +225,14 @@ impl Place {
         Self(base32((ms << 72) | (delay << 40) | (index << 28) | random, Self::WIDTH))
     }
 
+    /// When its message arrived here; too early for one that was sent more than seven weeks before that.
+    pub fn arrived_at(&self) -> Timestamp {
+        let digit = |b: u8| ALPHABET.iter().position(|known| *known == b).unwrap_or(0);
+        let bits = self.0.bytes().fold(0_u128, |bits, b| (bits << 5) | digit(b) as u128);
+        let millis = |bits: u128| i64::try_from(bits).unwrap_or(i64::MAX);
+        Timestamp::from_millis(millis(bits >> 72).saturating_add(millis((bits >> 40) & u128::from(u32::MAX))))
+    }
+
     /// Takes `text` as a place, if it has the shape.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         if is_base32(text, Self::WIDTH) { Ok(Self(text.to_owned())) } else { Err(InvalidId) }
@@ -274,6 +282,15 @@ mod tests {
         let message = conversation.message(&place);
         assert_eq!(MessageId::parse(message.as_str()), Ok(message.clone()));
         assert_eq!((message.conversation(), message.place()), (conversation, place));
+    }
+
+    #[test]
+    fn a_place_knows_when_its_message_arrived() {
+        let (sent, arrived) = (Timestamp::from_secs(1_767_225_600), Timestamp::from_millis(1_767_225_661_007));
+        assert_eq!(Place::new(sent, arrived, 4095).arrived_at(), arrived);
+        assert_eq!(Place::new(arrived, sent, 0).arrived_at(), arrived, "a clock ahead of ours");
+        let years = Place::new(Timestamp::EPOCH, arrived, 0).arrived_at();
+        assert_eq!(years, Timestamp::from_millis(i64::from(u32::MAX)));
     }
 
     #[test]

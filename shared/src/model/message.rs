@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     content::{Attachment, Content, ReplyTo},
+    conversation::Rest,
     ids::{MessageId, ParticipantId, ProviderMessageId},
     status::Status,
     time::Timestamp,
@@ -109,6 +110,9 @@ pub struct Message {
     /// Whether the provider has still to be asked who the customer is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wants_profile: bool,
+    /// Why fetching what is missing rests, and until when; none before the first try has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_rest: Option<Rest>,
     /// Why it could not be delivered to Pipedrive and is not tried any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead: Option<FailureReason>,
@@ -138,6 +142,7 @@ impl Message {
             deleted_at: None,
             parts: Vec::new(),
             wants_profile: false,
+            fetch_rest: None,
             dead: None,
         }
     }

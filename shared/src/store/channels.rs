@@ -91,8 +91,8 @@ impl ChannelStore for Table {
         }
     }
 
-    async fn erase_conversations(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError> {
-        self.erase_some(channel, limit).await
+    async fn conversations_to_erase(&self, channel: &ChannelId, limit: usize) -> Result<Vec<Conversation>, StoreError> {
+        self.some_conversations(channel, limit).await
     }
 
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError> {

@@ -45,6 +45,8 @@ pub(super) const INSTALLATION_PREFIX: &str = "US#";
 pub(super) const MESSAGE_PREFIX: &str = "M#";
 /// Begins the `due_shard` of a conversation that `deliver` should look at.
 pub(super) const OUTBOX_PREFIX: &str = "outbox#";
+/// Begins the `due_shard` of a message that `fetch-media` should look at.
+pub(super) const MEDIA_PREFIX: &str = "media#";
 
 /// How many shards a kind of due work is spread over. More writes a second than one partition of the index takes (1 000)
 /// need more.
@@ -109,7 +111,13 @@ impl Key {
     pub(super) fn due_work(&self) -> Option<DueWork> {
         let (kind, owner) = self.pk.split_once('#')?;
         match kind {
-            "CV" => ConversationId::parse(owner).ok().map(DueWork::Outbox),
+            "CV" => {
+                let conversation = ConversationId::parse(owner).ok()?;
+                match self.sk.strip_prefix(MESSAGE_PREFIX) {
+                    None => Some(DueWork::Outbox(conversation)),
+                    Some(place) => Some(DueWork::Media(conversation.message(&Place::parse(place).ok()?))),
+                }
+            }
             "CO" if self.sk.starts_with(CHANNEL_PREFIX) => {
                 ChannelId::parse(&self.sk[CHANNEL_PREFIX.len()..]).ok().map(DueWork::Removal)
             }
@@ -153,6 +161,7 @@ pub(super) fn list_at(last_at: Timestamp, id: &ConversationId) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Queue {
     Outbox,
+    Media,
     Removal,
     Release,
     Tokens,
@@ -162,6 +171,7 @@ impl Queue {
     fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::Media => "media",
             Self::Removal => "removal",
             Self::Release => "release",
             Self::Tokens => "tokens",
@@ -182,6 +192,11 @@ impl Queue {
 /// `due_shard` of a conversation that `deliver` should look at.
 pub(super) fn outbox_shard(id: &ConversationId) -> String {
     Queue::Outbox.shard_of(id.as_str())
+}
+
+/// `due_shard` of a message of which something is still to be fetched.
+pub(super) fn media_shard(id: &MessageId) -> String {
+    Queue::Media.shard_of(id.as_str())
 }
 
 /// `due_shard` of a removed channel.
@@ -217,8 +232,10 @@ mod tests {
     fn due_work_is_read_back_from_its_key() {
         let (company, user) = (CompanyId(7), UserId(9));
         let (conversation, channel) = (ConversationId::new(), ChannelId::new(company));
+        let message = conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, 0));
         for (key, work) in [
             (Key::conversation(&conversation), DueWork::Outbox(conversation.clone())),
+            (Key::message(&message), DueWork::Media(message)),
             (Key::channel(&channel), DueWork::Removal(channel.clone())),
             (Key::installation(company, user), DueWork::Tokens(company, user)),
             (Key::release(company, user), DueWork::Release(company, user)),
@@ -230,10 +247,13 @@ mod tests {
 
     #[test]
     fn work_lands_in_one_of_the_shards_that_are_asked() {
-        let shards: Vec<String> = Queue::Outbox.shards().collect();
+        let shards: Vec<String> = Queue::Outbox.shards().chain(Queue::Media.shards()).collect();
         for _ in 0..100 {
-            let shard = outbox_shard(&ConversationId::new());
-            assert!(shards.contains(&shard) && shard.starts_with(OUTBOX_PREFIX), "{shard}");
+            let conversation = ConversationId::new();
+            let message = conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, 0));
+            let (outbox, media) = (outbox_shard(&conversation), media_shard(&message));
+            assert!(shards.contains(&outbox) && outbox.starts_with(OUTBOX_PREFIX), "{outbox}");
+            assert!(shards.contains(&media) && media.starts_with(MEDIA_PREFIX), "{media}");
         }
     }
 

@@ -6,11 +6,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     Item, Table,
-    keys::{AFTER_MESSAGES, CONVERSATION, Key, SK, conversation_partition, dead_shard, message_sort},
+    keys::{AFTER_MESSAGES, CONVERSATION, Key, SK, conversation_partition, dead_shard, media_shard, message_sort},
     records::{from_item, time, to_item},
 };
 use crate::{
-    inbox::ports::{Page, StoreError},
+    inbox::{
+        ports::{Page, StoreError},
+        receive::STREAM_GRACE,
+    },
     model::{
         cursor::MessageCursor,
         ids::{CompanyId, ConversationId, MessageId, Place},
@@ -21,12 +24,18 @@ use crate::{
 
 const KIND: &str = "message";
 
-/// A message as an item.
+/// A message as an item. While something of it is still at the provider, it is due to be fetched: at once by the stream, by
+/// `redeliver` if that misses it.
 pub(super) fn message_item(message: &Message) -> Result<Item, StoreError> {
-    to_item(KIND, &Key::message(&message.id), message)
+    let mut item = to_item(KIND, &Key::message(&message.id), message)?;
+    if message.is_incomplete() {
+        item.insert("due_shard".to_owned(), AttributeValue::S(media_shard(&message.id)));
+        item.insert("due_at".to_owned(), time(message.id.place().arrived_at().plus(STREAM_GRACE)));
+    }
+    Ok(item)
 }
 
-/// A message as an item that is found among the company's dead ones.
+/// A message as an item that is found among the company's dead ones. Nothing more is fetched for it.
 pub(super) fn dead_item(
     message: &Message,
     reason: FailureReason,

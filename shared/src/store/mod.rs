@@ -13,6 +13,7 @@ mod due;
 mod inbox;
 mod installations;
 mod keys;
+mod media;
 mod messages;
 mod outbox;
 mod read;

@@ -6,7 +6,7 @@ use super::{
     Table,
     change::Change,
     conversations,
-    keys::{Key, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
+    keys::{Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
     records::{number, time, to_value},
     write::{Transacted, Written},
 };
@@ -81,7 +81,7 @@ impl OutboxStore for Table {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
-        self.due_in(&[Queue::Outbox, Queue::Removal, Queue::Release], now, limit).await
+        self.due_in(&[Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release], now, limit).await
     }
 
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError> {
@@ -91,6 +91,17 @@ impl OutboxStore for Table {
             .set("#due_at = :due")
             .value(":due", time(due_at));
         match self.update("wake an outbox", &Key::conversation(conversation), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
+    }
+
+    async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError> {
+        let change = Change::default()
+            .when("begins_with(#due_shard, :media)")
+            .text(":media", MEDIA_PREFIX)
+            .set("#due_at = :due")
+            .value(":due", time(due_at));
+        match self.update("wake a message's files", &Key::message(message), &change).await? {
             Written::Done | Written::Refused(_) => Ok(()),
         }
     }

@@ -29,19 +29,14 @@ const ERASE: &str = "erase a conversation";
 const BATCH: usize = 25;
 
 impl Table {
-    pub(super) async fn erase_some(&self, channel: &ChannelId, limit: usize) -> Result<usize, StoreError> {
+    pub(super) async fn some_conversations(&self, channel: &ChannelId, limit: usize) -> Result<Vec<Conversation>, StoreError> {
         let query = self
             .query()
             .index_name(BY_CHANNEL)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .key_condition_expression("list_channel = :channel")
             .expression_attribute_values(":channel", AttributeValue::S(channel.to_string()));
-        let found = self.ask("list what to erase", query).await?.items;
-        let count = found.len();
-        for item in found {
-            self.erase(&conversations::read(item)?).await?;
-        }
-        Ok(count)
+        self.ask("list what to erase", query).await?.items.into_iter().map(conversations::read).collect()
     }
 
     pub(super) async fn erase(&self, conversation: &Conversation) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod deliver;
 mod fixture;
 mod installations;
 mod lists;
+mod media;
 mod receive;
 mod removal;
 mod send;

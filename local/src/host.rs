@@ -68,6 +68,7 @@ registry! {
     Stream {
         "deliver" => deliver,
         "fetch-media" => fetch_media,
+        "import-history" => import_history,
     }
     Scheduled {
         "keep-tokens" => keep_tokens,

@@ -122,7 +122,7 @@ async fn the_streams_records_pass_the_filter_and_are_taken() {
         assert!(hosted.handle(event).await.batch_item_failures.is_empty(), "what is gone is done");
         seen += 1;
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,7 +155,7 @@ async fn a_status_that_overtakes_its_message_waits_for_it() {
     world.settle().await;
     let shown: Vec<_> = world.shown(NAME).into_iter().filter(|message| message.text == "an answer").collect();
     assert_eq!((shown.len(), shown[0].status, &shown[0].id), (1, Status::Read, &id));
-    assert_eq!(table.reference(&channel, &provider_id).await.unwrap(), Reference::Message(MessageId::parse(&id).unwrap()));
+    assert_eq!(table.reference(&channel, &provider_id).await.unwrap(), Reference::Message(MessageId::parse(&id).unwrap().into()));
     assert_eq!(world.bundle.pipedrive().violations(), Vec::<String>::new());
 }
 

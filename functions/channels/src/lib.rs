@@ -1,4 +1,5 @@
 //! `/setup/channels`: the set-up page lists (GET), connects (POST) and removes (DELETE …/{channel}) a company's channels.
+//! `/setup/providers` says with what.
 //! Let in by a session; its company is the only one within reach.
 
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use shared::{
     inbox::{
         connect::{self, ConnectPorts, ConnectRequest},
         error::InboxError,
-        ports::{ChannelStore, InboxReader, InstallationStore},
-        remove::{self, OwnerRemovePorts, RemovePorts},
+        ports::{ChannelStore, InstallationStore},
+        remove::{self, RemovePorts, TellPorts},
         tokens::Tokens,
     },
     media::bucket::Bucket,
@@ -34,7 +35,6 @@ pub struct Function {
     channels: Arc<dyn ChannelStore>,
     bucket: Arc<dyn Bucket>,
     installations: Arc<dyn InstallationStore>,
-    reader: Arc<dyn InboxReader>,
     oauth: Arc<dyn OAuth>,
     api: Arc<dyn ChannelsApi>,
     providers: Registry,
@@ -57,8 +57,7 @@ impl Function {
             config: environment.config.clone(),
             channels: table.clone(),
             bucket: environment.bucket(),
-            installations: table.clone(),
-            reader: table,
+            installations: table,
             oauth: pipedrive.clone(),
             api: pipedrive,
             providers: environment.providers(),
@@ -71,6 +70,9 @@ impl Function {
         let caller = session::caller(request.headers(), &self.secrets, self.clock.now()).await?;
         let public_url = public_url(&self.config, &request)?;
         match *request.method() {
+            Method::GET if request::path(&request).ends_with("/providers") => {
+                Ok(response::data(connect::providers(&self.providers, &public_url)))
+            }
             Method::GET => {
                 let channels = connect::list(&*self.installations, &self.providers, &caller, &public_url).await?;
                 Ok(response::data(channels))
@@ -82,7 +84,7 @@ impl Function {
             }
             Method::DELETE => {
                 let channel = request::path_id(&request, "channel", "channel")?;
-                remove::remove_channel_by_owner(&self.remove_ports(), &caller, &channel).await?;
+                remove::remove_channel_by_owner(&self.remove_ports(), &self.tell_ports(), &caller, &channel).await?;
                 Ok(response::success())
             }
             _ => Err(InboxError::NotFound("page")),
@@ -102,13 +104,19 @@ impl Function {
         }
     }
 
-    fn remove_ports(&self) -> OwnerRemovePorts<'_> {
-        OwnerRemovePorts {
-            remove: RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock },
-            reader: &*self.reader,
-            tokens: self.tokens(),
-            api: &*self.api,
+    fn remove_ports(&self) -> RemovePorts<'_> {
+        RemovePorts {
+            channels: &*self.channels,
+            bucket: &*self.bucket,
+            members: &*self.installations,
+            providers: &self.providers,
+            secrets: &self.secrets,
+            clock: &*self.clock,
         }
+    }
+
+    fn tell_ports(&self) -> TellPorts<'_> {
+        TellPorts { tokens: self.tokens(), api: &*self.api }
     }
 
     fn tokens(&self) -> Tokens<'_> {

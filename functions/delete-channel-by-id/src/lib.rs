@@ -10,10 +10,11 @@ use shared::{
     http::{HttpFunction, Request, Response, basic, error, request, response},
     inbox::{
         error::InboxError,
-        ports::ChannelStore,
+        ports::{ChannelStore, InstallationStore},
         remove::{self, RemovePorts},
     },
     media::bucket::Bucket,
+    providers::Registry,
     secrets::SecretCache,
 };
 
@@ -21,6 +22,8 @@ use shared::{
 pub struct Function {
     channels: Arc<dyn ChannelStore>,
     bucket: Arc<dyn Bucket>,
+    members: Arc<dyn InstallationStore>,
+    providers: Registry,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -28,9 +31,12 @@ pub struct Function {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
+        let table = environment.table();
         Self {
-            channels: environment.table(),
+            channels: table.clone(),
             bucket: environment.bucket(),
+            members: table,
+            providers: environment.providers(),
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
@@ -40,7 +46,14 @@ impl Function {
         basic::pipedrive(request.headers(), &self.secrets).await?;
         // What has not the shape of an id of ours is as gone as one that nobody has.
         if let Ok(channel) = request::path_id(request, "providerChannelId", "channel") {
-            let ports = RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock };
+            let ports = RemovePorts {
+                channels: &*self.channels,
+                bucket: &*self.bucket,
+                members: &*self.members,
+                providers: &self.providers,
+                secrets: &self.secrets,
+                clock: &*self.clock,
+            };
             remove::remove_channel_by_pipedrive(&ports, &channel).await?;
         }
         Ok(response::success())

@@ -78,15 +78,30 @@ function showOutside(text) {
   $('outside').hidden = false;
 }
 
-const PROVIDERS = { whatsapp: 'WhatsApp', custom: 'Own chat' };
+/** What the bundle can connect, as it says itself. */
+let providers = [];
+/** How often to look how far an import is. */
+const IMPORT_EVERY_MS = 3000;
 const STATES = { active: '', uninstalled: ', not served: its owner removed the app' };
+
+function show(element, text) {
+  element.textContent = text ?? '';
+  element.hidden = !text;
+}
+
+function importText({ messages, done, problem }) {
+  if (problem) return `Earlier messages: ${messages} imported, then it ended. ${problem}`;
+  return done ? `Earlier messages: ${messages} imported.` : `Earlier messages are being imported: ${messages} so far …`;
+}
 
 function row(channel) {
   const item = $('channel').content.firstElementChild.cloneNode(true);
   item.querySelector('img').src = `/inbox/assets/icon-${encodeURIComponent(channel.provider)}.png`;
   item.querySelector('.name').textContent = channel.name;
   item.querySelector('.state').textContent =
-    `${PROVIDERS[channel.provider] ?? channel.provider}${STATES[channel.state] ?? ''}`;
+    `${providers.find((one) => one.provider === channel.provider)?.name ?? channel.provider}${STATES[channel.state] ?? ''}`;
+  show(item.querySelector('.problem'), channel.problem && `${channel.problem} Connect the channel again when that is settled.`);
+  show(item.querySelector('.import'), channel.import && importText(channel.import));
   item.querySelector('.webhook').textContent = channel.webhook_url;
   const remove = item.querySelector('.remove');
   remove.setAttribute('aria-label', `Remove ${channel.name}`);
@@ -121,22 +136,52 @@ async function confirmed(button, channel) {
   await refresh();
 }
 
+let shown = '';
+
 async function refresh() {
   try {
     const channels = await api('GET', '/setup/channels');
-    $('list').replaceChildren(...channels.map(row));
+    // Somebody may be about to confirm a removal: what has not changed stays as it is.
+    const now = JSON.stringify(channels);
+    if (now !== shown) $('list').replaceChildren(...channels.map(row));
+    shown = now;
     $('none').hidden = channels.length > 0;
+    if (channels.some((channel) => channel.import && !channel.import.done)) setTimeout(refresh, IMPORT_EVERY_MS);
   } catch (error) {
     notice(error.message);
   }
 }
 
 function chooseProvider() {
-  const chosen = $('form').elements.provider.value;
-  for (const fields of document.querySelectorAll('[data-provider]')) {
-    fields.hidden = fields.disabled = fields.dataset.provider !== chosen;
-  }
+  const chosen = providers.find((one) => one.provider === $('form').elements.provider.value);
+  $('fields-title').textContent = chosen.name;
+  $('fields').replaceChildren(...chosen.fields.map(field));
+  show($('by-hand'), chosen.webhook_by_hand && `Enter this address at ${chosen.name}, for its webhooks: ${chosen.webhook_url}`);
   showError('');
+}
+
+/** An input for one of a provider's credentials. */
+function field({ name, label, help, secret, optional }) {
+  const made = $('field').content.firstElementChild.cloneNode(true);
+  const input = made.querySelector('input');
+  input.id = input.name = name;
+  input.type = secret ? 'password' : 'text';
+  input.setAttribute('aria-describedby', `${name}-help`);
+  made.querySelector('label').htmlFor = name;
+  made.querySelector('label').textContent = optional ? `${label} (optional)` : label;
+  made.querySelector('.help').id = `${name}-help`;
+  made.querySelector('.help').textContent = `${help}.`;
+  return made;
+}
+
+function choice({ provider, name }, index) {
+  const made = $('provider').content.firstElementChild.cloneNode(true);
+  const radio = made.querySelector('input');
+  radio.value = provider;
+  radio.checked = index === 0;
+  radio.addEventListener('change', chooseProvider);
+  made.querySelector('span').textContent = name;
+  return made;
 }
 
 /** An error of the form, at the field that it names if there is one: `credentials.access_token: is missing`. */
@@ -154,10 +199,12 @@ function showError(message) {
 async function connect(event) {
   event.preventDefault();
   const form = $('form');
-  const { provider, name, ...credentials } = Object.fromEntries(new FormData(form));
+  const { provider, name, ...entered } = Object.fromEntries(new FormData(form));
+  const credentials = Object.fromEntries(Object.entries(entered).filter(([, value]) => value.trim()));
   showError('');
   $('submit').disabled = true;
   try {
+    $('submit').textContent = 'Connecting …';
     const channel = await api('POST', '/setup/channels', { provider, name, credentials });
     form.reset();
     chooseProvider();
@@ -166,6 +213,7 @@ async function connect(event) {
   } catch (error) {
     showError(error.message);
   } finally {
+    $('submit').textContent = 'Connect';
     $('submit').disabled = false;
   }
 }
@@ -180,9 +228,15 @@ async function start() {
   } catch (error) {
     return showOutside(error.status === 403 ? 'You have not connected Pipedrive yet.' : error.message);
   }
+  try {
+    providers = await api('GET', '/setup/providers');
+  } catch (error) {
+    return showOutside(error.message);
+  }
+  $('providers').replaceChildren(...providers.map(choice));
+  chooseProvider();
   $('connected').hidden = $('connect').hidden = false;
   $('form').addEventListener('submit', connect);
-  for (const radio of $('form').elements.provider) radio.addEventListener('change', chooseProvider);
   await refresh();
 }
 

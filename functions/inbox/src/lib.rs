@@ -14,7 +14,7 @@ use shared::{
     inbox::{
         error::InboxError,
         ports::{ChannelStore, InboxReader, InstallationStore},
-        remove::{self, OwnerRemovePorts, RemovePorts},
+        remove::{self, TellPorts},
         tokens::Tokens,
     },
     media::bucket::Bucket,
@@ -66,13 +66,11 @@ impl Function {
     async fn delete_conversation(&self, request: &Request) -> Result<Response, InboxError> {
         let caller = session::caller(request.headers(), &self.secrets, self.clock.now()).await?;
         let conversation = request::path_id(request, "conversation", "conversation")?;
-        let ports = OwnerRemovePorts {
-            remove: RemovePorts { channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock },
-            reader: &*self.reader,
+        let tell = TellPorts {
             tokens: Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock },
             api: &*self.api,
         };
-        remove::delete_conversation(&ports, &caller, &conversation).await?;
+        remove::delete_conversation(&*self.channels, &*self.bucket, &*self.reader, &tell, &caller, &conversation).await?;
         Ok(response::success())
     }
 }

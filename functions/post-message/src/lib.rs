@@ -8,13 +8,15 @@ use http::header::CONTENT_TYPE;
 use serde_json::json;
 use shared::{
     clock::Clock,
+    config::Config,
     environment::Environment,
-    http::{HttpFunction, Request, Response, basic, error, form, request, response},
+    http::{HttpFunction, Request, Response, basic, error, form, public_url::public_url, request, response},
     inbox::{
         error::InboxError,
-        ports::SendStore,
-        send::{self, SendPorts, SendRequest},
+        ports::{SendStore, TemplateStore},
+        send::{self, NewFile, SendPorts, SendRequest},
     },
+    media::bucket::Bucket,
     model::ids::{ChannelId, ConversationId, ParticipantId},
     providers::Registry,
     secrets::SecretCache,
@@ -22,7 +24,10 @@ use shared::{
 
 /// The function.
 pub struct Function {
+    config: Arc<Config>,
     store: Arc<dyn SendStore>,
+    templates: Arc<dyn TemplateStore>,
+    bucket: Arc<dyn Bucket>,
     providers: Registry,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
@@ -31,8 +36,12 @@ pub struct Function {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
+        let table = environment.table();
         Self {
-            store: environment.table(),
+            config: environment.config.clone(),
+            store: table.clone(),
+            templates: table,
+            bucket: environment.bucket(),
             providers: environment.providers(),
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
@@ -42,8 +51,17 @@ impl Function {
     async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {
         basic::pipedrive(request.headers(), &self.secrets).await?;
         let channel = request::path_id(&request, "providerChannelId", "channel")?;
+        let public_url = public_url(&self.config, &request)?;
         let message = read_message(channel, &mut request).await?;
-        let ports = SendPorts { store: &*self.store, providers: &self.providers, secrets: &self.secrets, clock: &*self.clock };
+        let ports = SendPorts {
+            store: &*self.store,
+            templates: &*self.templates,
+            bucket: &*self.bucket,
+            providers: &self.providers,
+            secrets: &self.secrets,
+            clock: &*self.clock,
+            public_url: &public_url,
+        };
         let id = send::send(&ports, message).await?;
         Ok(response::data(json!({ "id": id })))
     }
@@ -54,9 +72,6 @@ async fn read_message(channel: ChannelId, request: &mut Request) -> Result<SendR
         .map_err(|_| InboxError::invalid_body("body", format!("is larger than {} bytes", form::MAX_BODY_BYTES)))?;
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let form = form::read(content_type, body).await?;
-    if !form.files.is_empty() {
-        return Err(InboxError::invalid_body("files", "are not sent by this version; send the text alone"));
-    }
     let conversation = form.conversation.as_deref().map(ConversationId::parse).transpose();
     let sender = form.sender.as_deref().map(ParticipantId::parse).transpose();
     Ok(SendRequest {
@@ -65,6 +80,7 @@ async fn read_message(channel: ChannelId, request: &mut Request) -> Result<SendR
         sender: sender.map_err(|_| InboxError::invalid_body("senderId", "is not the channel's own participant"))?,
         recipients: form.recipients,
         text: form.message,
+        files: form.files.into_iter().map(|file| NewFile { name: file.name, mime: file.mime, bytes: file.bytes }).collect(),
     })
 }
 

@@ -100,7 +100,8 @@ impl Function {
         let credentials = channel.as_ref().map(|channel| &channel.credentials);
         let verified = self.verify(provider, &request, &body, credentials, secrets).await?;
         provider.validate(&verified).map_err(|invalid| InboxError::invalid_body(invalid.field, invalid.problem))?;
-        let ports = ReceivePorts { store: &*self.store, clock: &*self.clock };
+        let profiles = provider.traits().profiles;
+        let ports = ReceivePorts { store: &*self.store, clock: &*self.clock, profiles };
         let owner = channel.as_ref().map(|channel| &channel.owner);
         let received = receive::receive(&ports, provider.kind(), owner, provider.parse(&verified)).await?;
         tracing::info!(provider = %provider.kind(), ?received, "webhook");

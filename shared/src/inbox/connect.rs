@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::DeliveryChoice,
     model::{
-        channel::{Channel, ChannelState, Delivery, ProviderKind},
+        channel::{Channel, ChannelState, Delivery, Import, ProviderKind},
         ids::{AccountId, ChannelId},
         installation::Installation,
         text::{MAX_NAME_BYTES, clean},
@@ -23,7 +23,7 @@ use crate::{
     },
     pipedrive::{Access, ChannelsApi, Registration, error::PipedriveError},
     providers::{
-        Account, Provider, Registry, Traits,
+        Account, CredentialField, Provider, Registry, Traits,
         error::{ProviderError, Refusal},
     },
     secrets::SecretCache,
@@ -84,8 +84,64 @@ pub struct ChannelView {
     pub webhook_url: String,
     /// Whether it is served.
     pub state: ChannelState,
+    /// Why the provider does not serve the account, in a sentence, if it said so.
+    pub problem: Option<String>,
+    /// How far the import of what was written before is; none where there is no such thing.
+    pub import: Option<ImportView>,
     /// Whether the caller connected it.
     pub own: bool,
+}
+
+/// An import as the set-up page sees it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ImportView {
+    /// Messages read so far.
+    pub messages: usize,
+    /// Whether it is over.
+    pub done: bool,
+    /// Why it did not get to the end, in a sentence, if it did not.
+    pub problem: Option<String>,
+}
+
+impl From<&Import> for ImportView {
+    fn from(import: &Import) -> Self {
+        Self {
+            messages: import.messages,
+            done: import.done,
+            problem: import.failure.as_ref().map(|failure| failure.text.clone()),
+        }
+    }
+}
+
+/// A provider as the set-up page sees it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ProviderView {
+    /// Its word in requests.
+    pub provider: ProviderKind,
+    /// What to call it.
+    pub name: &'static str,
+    /// What its channels are connected with.
+    pub fields: &'static [CredentialField],
+    /// Where webhooks come in; ends with the channel's id where each channel has an address of its own.
+    pub webhook_url: String,
+    /// Whether the owner has to enter that address at the provider.
+    pub webhook_by_hand: bool,
+}
+
+/// All providers, for the set-up page.
+pub fn providers(registry: &Registry, public_url: &str) -> Vec<ProviderView> {
+    let view = |kind: &ProviderKind| {
+        let provider = registry.get(*kind);
+        let traits = provider.traits();
+        ProviderView {
+            provider: *kind,
+            name: traits.name,
+            fields: provider.credential_fields(),
+            webhook_url: format!("{public_url}/webhooks/{kind}"),
+            webhook_by_hand: traits.webhook_by_hand,
+        }
+    };
+    ProviderKind::ALL.iter().map(view).collect()
 }
 
 impl ChannelView {
@@ -98,12 +154,15 @@ impl ChannelView {
             provider_type: channel.provider_type,
             delivery: channel.delivery,
             state: channel.state,
+            problem: channel.problem.map(|problem| problem.text),
+            import: channel.import.as_ref().map(ImportView::from),
             own: channel.owner == caller.user,
         }
     }
 }
 
-fn webhook_url(public_url: &str, provider: ProviderKind, traits: Traits, id: &ChannelId) -> String {
+/// Where the provider sends the webhooks of a channel.
+pub(super) fn webhook_url(public_url: &str, provider: ProviderKind, traits: Traits, id: &ChannelId) -> String {
     if traits.webhook_per_channel {
         format!("{public_url}/webhooks/{provider}/{id}")
     } else {
@@ -193,6 +252,7 @@ async fn store_channel(
         owner: caller.user,
         provider: provider.kind(),
         account: account_id(caller, provider.traits(), account)?,
+        group: account.group.clone(),
         name,
         provider_type: provider.traits().provider_type.to_owned(),
         state: ChannelState::Active,
@@ -212,7 +272,11 @@ async fn store_channel(
     }
     let before = ports.channels.channel(&taken.channel).await?;
     channel.id = taken.channel;
-    channel.created_at = before.map_or(channel.created_at, |before| before.created_at);
+    if let Some(before) = before {
+        channel.created_at = before.created_at;
+        // What was imported once is not imported again: after weeks, nobody could tell it from new messages.
+        channel.import = before.import;
+    }
     channel.credentials = Some(secrets.vault.seal(&channel.seal_context(), plain.as_bytes())?);
     match ports.channels.save_channel(&channel).await? {
         ConnectOutcome::Stored => Ok((channel, false)),
@@ -236,6 +300,9 @@ async fn announce(
     let credentials = ports.secrets.get().await?.vault.open(&channel.seal_context(), sealed)?;
     let webhook = webhook_url(public_url, channel.provider, provider.traits(), &channel.id);
     provider.subscribe(&credentials, &webhook).await.map_err(|error| credentials_error(ports, error))?;
+    if provider.traits().history && channel.import.is_none() {
+        channel.import = Some(Import::default());
+    }
     if channel.delivery == Delivery::Channels {
         let mut registered = register(ports.api, access, &channel, provider.traits(), public_url).await;
         if registered == Err(PipedriveError::Unauthorized) {

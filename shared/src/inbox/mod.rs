@@ -5,6 +5,7 @@ pub mod deliver;
 pub mod error;
 pub mod fetch;
 pub mod files;
+pub mod import;
 pub mod install;
 pub mod ports;
 pub mod read;
@@ -14,6 +15,7 @@ pub mod remove;
 pub mod retry;
 pub mod send;
 pub mod show;
+pub mod templates;
 pub mod tokens;
 pub mod view;
 

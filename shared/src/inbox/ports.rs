@@ -3,16 +3,20 @@
 
 use async_trait::async_trait;
 
-use crate::model::{
-    channel::{Channel, ChannelState, Delivery, ProviderKind},
-    content::{Attachment, FileSource, ObjectKey},
-    conversation::{Conversation, Rest, Stamp},
-    cursor::{ConversationCursor, MessageCursor},
-    ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
-    installation::{Installation, InstallationState},
-    message::{FailureReason, Message},
-    status::Status,
-    time::Timestamp,
+use crate::{
+    model::{
+        channel::{Channel, ChannelState, Delivery, Import, ProviderKind},
+        content::{Attachment, Content, FileSource, ObjectKey},
+        conversation::{Conversation, Rest, Stamp},
+        cursor::{ConversationCursor, MessageCursor},
+        ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
+        installation::{Installation, InstallationState},
+        message::{FailureReason, Message},
+        status::Status,
+        template::Template,
+        time::Timestamp,
+    },
+    providers::outgoing::PartId,
 };
 
 /// Why the table did not do what it was asked to.
@@ -107,8 +111,10 @@ pub struct NewMessage {
     pub name_known: bool,
     /// The message.
     pub message: Message,
-    /// Its entry in the outbox.
-    pub stamp: Stamp,
+    /// Its entry in the outbox; none if Pipedrive need not be told of it by itself.
+    pub stamp: Option<Stamp>,
+    /// Whether it was written before the channel was connected: then nobody has still to read it.
+    pub past: bool,
     /// When `redeliver` looks after it, should the stream miss it.
     pub due_at: Timestamp,
 }
@@ -127,12 +133,44 @@ pub enum StoreOutcome {
 /// What is known of a provider's message id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// The message that it names.
-    Message(MessageId),
+    /// The message that it names, or the part of one that was sent as several.
+    Message(PartId),
     /// No message yet. Statuses that came before it wait here.
     Unknown {
         /// The furthest of them.
         parked: Option<(Status, Option<FailureReason>)>,
+    },
+}
+
+/// News of a message on its way into the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// The message.
+    pub message: MessageId,
+    /// Which part of it; all of them if none.
+    pub part: Option<usize>,
+    /// How far it got.
+    pub status: Status,
+    /// Why it failed, if it did.
+    pub failure: Option<FailureReason>,
+}
+
+/// What a writer made of their message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// It says something else now.
+    Edited {
+        /// What.
+        text: String,
+        /// The same in structured form.
+        content: Option<Content>,
+        /// When. A change that is not newer than the last one changes nothing.
+        at: Timestamp,
+    },
+    /// It was taken back: its text and files are not shown any more.
+    Deleted {
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -141,6 +179,8 @@ pub enum Reference {
 pub trait ReceiveStore: Send + Sync {
     /// Who connected the provider's account. 1 read.
     async fn account_owner(&self, provider: ProviderKind, account: &AccountId) -> Result<Option<AccountOwner>, StoreError>;
+    /// All channels of a group of accounts, e.g. of a business with several numbers. 1 query.
+    async fn group_owners(&self, provider: ProviderKind, group: &AccountId) -> Result<Vec<AccountOwner>, StoreError>;
     /// A channel, as last written.
     async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
     /// The conversation with the customer of those names, with the name under which it was found; the first of `keys` that
@@ -167,14 +207,40 @@ pub trait ReceiveStore: Send + Sync {
     ) -> Result<bool, StoreError>;
     /// Moves the status of a message of `channel` forward and owes the change to Pipedrive. False if there is no such
     /// message in the channel or its status is as far or further.
-    async fn advance_status(
+    async fn advance_status(&self, channel: &ChannelId, advance: &Advance, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// A message that another one answers, as last written.
+    async fn answered_message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;
+    /// The newest messages of a conversation, newest first. 1 query.
+    async fn newest_messages(&self, conversation: &ConversationId, limit: usize) -> Result<Vec<Message>, StoreError>;
+    /// Changes a message as its writer did, and owes the change to Pipedrive. False if it is gone, taken back, or changed
+    /// later already.
+    async fn change_message(&self, message: &MessageId, change: &Change, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// Leads further names to a conversation and sends to the first of them from now on. Those that lead to another
+    /// conversation stay there. False if the conversation is gone.
+    async fn rename_customer(
         &self,
         channel: &ChannelId,
-        message: &MessageId,
-        status: Status,
-        failure: Option<&FailureReason>,
-        due_at: Timestamp,
+        conversation: &ConversationId,
+        keys: &[ContactKey],
+        phone: Option<&str>,
     ) -> Result<bool, StoreError>;
+    /// Notes why the provider does not serve a channel, or that it does again.
+    async fn set_problem(&self, channel: &ChannelId, problem: Option<&FailureReason>) -> Result<(), StoreError>;
+    /// Forgets a channel's templates, so that they are asked for anew.
+    async fn forget_templates(&self, channel: &ChannelId) -> Result<(), StoreError>;
+}
+
+/// Templates as they were when the provider was last asked: it limits how often that may be.
+#[async_trait]
+pub trait TemplateStore: Send + Sync {
+    /// A channel, as last written, and its templates, if they were kept and are not older than `not_before`. 1 read.
+    async fn kept_templates(
+        &self,
+        channel: &ChannelId,
+        not_before: Timestamp,
+    ) -> Result<(Option<Channel>, Option<Vec<Template>>), StoreError>;
+    /// Keeps them. More than the table can hold in one record are not kept.
+    async fn keep_templates(&self, channel: &ChannelId, templates: &[Template], now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Stores what the company sends. The order is: `begin`, the provider's call, `finish`.
@@ -242,6 +308,8 @@ pub enum DueWork {
     Tokens(CompanyId, UserId),
     /// An installation that works again; outboxes held for it may go on.
     Release(CompanyId, UserId),
+    /// A channel whose past is still being imported.
+    Import(ChannelId),
 }
 
 /// The delivery queue.
@@ -270,6 +338,8 @@ pub trait OutboxStore: Send + Sync {
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Writes the message so that the stream wakes `fetch-media`, and comes back at `due_at` if that fails too.
     async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError>;
+    /// Writes the channel so that the stream wakes `import-history`, and comes back at `due_at` if that fails too.
+    async fn wake_import(&self, channel: &ChannelId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Up to `limit` outboxes held for the installation, oldest first, made deliverable again. How many there were.
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Notes that nothing is held for the installation any more, if the release was asked for before `asked_before`.
@@ -415,6 +485,9 @@ pub trait ChannelStore: Send + Sync {
     async fn conversations_to_erase(&self, channel: &ChannelId, limit: usize) -> Result<Vec<Conversation>, StoreError>;
     /// Erases one conversation whole: messages, references, names. Its files go before. Repeatable.
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
+    /// Notes how far the import of a channel's past is; comes back at `due_at`, if it is not over. False if the channel is
+    /// not served any more or another import got further.
+    async fn save_import(&self, channel: &Channel, import: &Import, due_at: Timestamp) -> Result<bool, StoreError>;
     /// Comes back to a removed channel at `due_at`; never again if none.
     async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError>;
 }

@@ -10,7 +10,7 @@ use super::{
     error::InboxError,
     ports::{ChannelStore, DueWork, OutboxStore, StoreError},
     receive::STREAM_GRACE,
-    remove::{self, Erasure, RemovePorts},
+    remove::{self, Erasure},
 };
 use crate::{clock::Clock, media::bucket::Bucket, model::time::Timestamp, telemetry};
 
@@ -38,7 +38,7 @@ pub struct RedeliverPorts<'a> {
 /// What a run did, for the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Outboxes and messages touched.
+    /// Outboxes, messages and imports touched.
     pub woken: usize,
     /// Held outboxes let go.
     pub released: usize,
@@ -82,8 +82,7 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
             summary.woken = 1;
         }
         DueWork::Removal(channel) => {
-            let remove = RemovePorts { channels: ports.channels, bucket: ports.bucket, clock: ports.clock };
-            summary.erased = remove::erase(&remove, &channel, now, Erasure::Background).await?;
+            summary.erased = remove::erase(ports.channels, ports.bucket, &channel, now, Erasure::Background).await?;
         }
         DueWork::Release(company, user) => {
             summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;
@@ -91,6 +90,10 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
             if summary.released < RELEASED_PER_RUN {
                 ports.outbox.released(company, user, now.minus(RELEASE)).await?;
             }
+        }
+        DueWork::Import(channel) => {
+            ports.outbox.wake_import(&channel, now.plus(STREAM_GRACE)).await?;
+            summary.woken = 1;
         }
         // keep-tokens' own.
         DueWork::Tokens(..) => {}

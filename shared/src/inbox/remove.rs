@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     Caller,
     error::InboxError,
-    ports::{ChannelStore, InboxReader},
+    ports::{ChannelStore, InboxReader, InstallationStore},
     tokens::{TokenError, Tokens},
 };
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
         time::Timestamp,
     },
     pipedrive::{Access, ChannelsApi, error::PipedriveError},
+    providers::Registry,
+    secrets::SecretCache,
+    telemetry,
 };
 
 /// Conversations erased within a request.
@@ -37,16 +40,18 @@ pub struct RemovePorts<'a> {
     pub channels: &'a dyn ChannelStore,
     /// Where their files are.
     pub bucket: &'a dyn Bucket,
+    /// The company's other channels.
+    pub members: &'a dyn InstallationStore,
+    /// The providers, to be told that we don't listen any more.
+    pub providers: &'a Registry,
+    /// To open the channels' credentials.
+    pub secrets: &'a SecretCache,
     /// The time.
     pub clock: &'a dyn Clock,
 }
 
-/// What removing on the owner's behalf needs besides.
-pub struct OwnerRemovePorts<'a> {
-    /// The rest.
-    pub remove: RemovePorts<'a>,
-    /// To find a conversation.
-    pub reader: &'a dyn InboxReader,
+/// What it takes to tell Pipedrive, on the owner's behalf.
+pub struct TellPorts<'a> {
     /// Access to Pipedrive.
     pub tokens: Tokens<'a>,
     /// The Channels API.
@@ -82,46 +87,58 @@ pub async fn remove_channel_by_pipedrive(ports: &RemovePorts<'_>, id: &ChannelId
 }
 
 /// The channel's owner removes it here; Pipedrive is told.
-pub async fn remove_channel_by_owner(ports: &OwnerRemovePorts<'_>, caller: &Caller, id: &ChannelId) -> Result<(), InboxError> {
-    let channel = ports.remove.channels.channel(id).await?;
+pub async fn remove_channel_by_owner(
+    ports: &RemovePorts<'_>,
+    tell: &TellPorts<'_>,
+    caller: &Caller,
+    id: &ChannelId,
+) -> Result<(), InboxError> {
+    let channel = ports.channels.channel(id).await?;
     let channel = channel
         .filter(|found| found.company == caller.company && found.state != ChannelState::Removed)
         .ok_or(InboxError::NotFound("channel"))?;
     if channel.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may remove it".to_owned()));
     }
-    still_installed(ports, caller).await?;
+    still_installed(tell, caller).await?;
     if channel.delivery == Delivery::Channels {
-        tell_pipedrive(ports, caller.company, caller.user, Deletion::Channel(id)).await?;
+        tell_pipedrive(tell, caller.company, caller.user, Deletion::Channel(id)).await?;
     }
-    remove(&ports.remove, channel).await
+    remove(ports, channel).await
 }
 
 /// The owner of the conversation's channel deletes it; Pipedrive is told.
-pub async fn delete_conversation(ports: &OwnerRemovePorts<'_>, caller: &Caller, id: &ConversationId) -> Result<(), InboxError> {
-    let conversation = ports.reader.conversation(id).await?;
+pub async fn delete_conversation(
+    channels: &dyn ChannelStore,
+    bucket: &dyn Bucket,
+    reader: &dyn InboxReader,
+    tell: &TellPorts<'_>,
+    caller: &Caller,
+    id: &ConversationId,
+) -> Result<(), InboxError> {
+    let conversation = reader.conversation(id).await?;
     let conversation =
         conversation.filter(|found| found.company == caller.company).ok_or(InboxError::NotFound("conversation"))?;
     if conversation.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may delete its conversations".to_owned()));
     }
-    still_installed(ports, caller).await?;
-    let channel = ports.remove.channels.channel(&conversation.channel).await?;
-    let tell = channel.is_some_and(|channel| channel.delivery == Delivery::Channels);
+    still_installed(tell, caller).await?;
+    let channel = channels.channel(&conversation.channel).await?;
+    let known_there = channel.is_some_and(|channel| channel.delivery == Delivery::Channels);
     let deletion = Deletion::Conversation(&conversation.channel, id);
-    if tell {
-        tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
+    if known_there {
+        tell_pipedrive(tell, caller.company, caller.user, deletion).await?;
     }
-    erase_one(&ports.remove, &conversation).await?;
-    if tell && !conversation.outbox.is_empty() {
+    erase_one(channels, bucket, &conversation).await?;
+    if known_there && !conversation.outbox.is_empty() {
         // What was on its way may have brought it back.
-        tell_pipedrive(ports, caller.company, caller.user, deletion).await?;
+        tell_pipedrive(tell, caller.company, caller.user, deletion).await?;
     }
     Ok(())
 }
 
 /// A session outlives the app's removal by minutes; the right to erase does not.
-async fn still_installed(ports: &OwnerRemovePorts<'_>, caller: &Caller) -> Result<(), InboxError> {
+async fn still_installed(ports: &TellPorts<'_>, caller: &Caller) -> Result<(), InboxError> {
     let installation = ports.tokens.store.installation(caller.company, caller.user).await?;
     match installation {
         Some(installation) if installation.state != InstallationState::Uninstalled => Ok(()),
@@ -132,7 +149,7 @@ async fn still_installed(ports: &OwnerRemovePorts<'_>, caller: &Caller) -> Resul
 /// Calls Pipedrive, with renewed tokens if it refuses the first. What Pipedrive does not have need not be deleted there;
 /// neither does what a user's withdrawn consent keeps us from reaching.
 async fn tell_pipedrive(
-    ports: &OwnerRemovePorts<'_>,
+    ports: &TellPorts<'_>,
     company: CompanyId,
     user: UserId,
     deletion: Deletion<'_>,
@@ -159,12 +176,31 @@ async fn tell_pipedrive(
     }
 }
 
+/// Tells the provider that we don't listen any more.
+async fn unsubscribe(ports: &RemovePorts<'_>, channel: &Channel) -> Result<(), InboxError> {
+    let Some(sealed) = &channel.credentials else { return Ok(()) };
+    let vault = &ports.secrets.get().await?.vault;
+    let credentials = vault.open(&channel.seal_context(), sealed)?;
+    let members = ports.members.members(channel.company).await?;
+    let others = members
+        .channels
+        .iter()
+        .filter(|other| other.id != channel.id && other.provider == channel.provider && other.state != ChannelState::Removed);
+    let others: Vec<_> = others.filter_map(|other| vault.open(&other.seal_context(), other.credentials.as_ref()?).ok()).collect();
+    let unsubscribed = ports.providers.get(channel.provider).unsubscribe(&credentials, &others).await;
+    unsubscribed.map_err(InboxError::Provider)
+}
+
 async fn remove(ports: &RemovePorts<'_>, channel: Channel) -> Result<(), InboxError> {
     let now = ports.clock.now();
-    if channel.state != ChannelState::Removed {
-        ports.channels.set_channel_state(&channel, ChannelState::Removed, now.plus(NEXT)).await?;
+    if channel.state != ChannelState::Removed
+        && ports.channels.set_channel_state(&channel, ChannelState::Removed, now.plus(NEXT)).await?
+        && let Err(error) = unsubscribe(ports, &channel).await
+    {
+        // The owner wants it gone here; webhooks that still come are refused.
+        telemetry::log_error("a provider could not be told that a channel is gone", &error);
     }
-    erase(ports, &channel.id, now, Erasure::AtOnce).await?;
+    erase(ports.channels, ports.bucket, &channel.id, now, Erasure::AtOnce).await?;
     Ok(())
 }
 
@@ -179,14 +215,20 @@ pub enum Erasure {
 
 /// Erases some conversations of a removed channel and says when to come back: soon if there may be more, later for
 /// stragglers, never after a later look that found nothing. How many were erased.
-pub async fn erase(ports: &RemovePorts<'_>, id: &ChannelId, now: Timestamp, round: Erasure) -> Result<usize, InboxError> {
+pub async fn erase(
+    channels: &dyn ChannelStore,
+    bucket: &dyn Bucket,
+    id: &ChannelId,
+    now: Timestamp,
+    round: Erasure,
+) -> Result<usize, InboxError> {
     let limit = match round {
         Erasure::AtOnce => AT_ONCE,
         Erasure::Background => PER_RUN,
     };
-    let conversations = ports.channels.conversations_to_erase(id, limit).await?;
+    let conversations = channels.conversations_to_erase(id, limit).await?;
     for conversation in &conversations {
-        erase_one(ports, conversation).await?;
+        erase_one(channels, bucket, conversation).await?;
     }
     let erased = conversations.len();
     let due_at = match (erased, round) {
@@ -194,14 +236,14 @@ pub async fn erase(ports: &RemovePorts<'_>, id: &ChannelId, now: Timestamp, roun
         (n, _) if n == limit => Some(now.plus(NEXT)),
         _ => Some(now.plus(STRAGGLERS)),
     };
-    ports.channels.set_removal_due(id, due_at).await?;
+    channels.set_removal_due(id, due_at).await?;
     Ok(erased)
 }
 
 /// Erases a conversation: its files first, since they are found by it. A file that is just being fetched is deleted by its
 /// fetcher, who finds the message gone.
-async fn erase_one(ports: &RemovePorts<'_>, conversation: &Conversation) -> Result<(), InboxError> {
-    bucket::erase_conversation(ports.bucket, &conversation.id).await?;
-    ports.channels.erase_conversation(conversation).await?;
+async fn erase_one(channels: &dyn ChannelStore, bucket: &dyn Bucket, conversation: &Conversation) -> Result<(), InboxError> {
+    bucket::erase_conversation(bucket, &conversation.id).await?;
+    channels.erase_conversation(conversation).await?;
     Ok(())
 }

@@ -76,12 +76,18 @@ pub fn quote(message: &Message, max: usize) -> String {
         // What was answered is not repeated once more.
         Some(Content::Reaction { .. }) => String::new(),
         _ if message.deleted_at.is_some() => DELETED.to_owned(),
-        _ => said.split_whitespace().collect::<Vec<_>>().join(" "),
+        _ => said,
     };
-    if words.chars().count() <= max {
-        return words;
+    shortened(&words, max)
+}
+
+/// `text` on one line of at most `max` characters.
+pub fn shortened(text: &str, max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= max {
+        return line;
     }
-    let cut: String = words.chars().take(max.saturating_sub(1)).collect();
+    let cut: String = line.chars().take(max.saturating_sub(1)).collect();
     format!("{}…", cut.trim_end())
 }
 

@@ -56,6 +56,9 @@ pub struct Import {
     /// How often it failed in a row.
     #[serde(default)]
     pub attempts: u32,
+    /// Not before when it goes on, after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
     /// Why it did not get to the end, if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReason>,
@@ -74,6 +77,10 @@ pub struct Channel {
     pub provider: ProviderKind,
     /// The provider's id of the connected account.
     pub account: AccountId,
+    /// The provider's id of a group of accounts that it belongs to, where news of the whole group come, e.g. a business with
+    /// several numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<AccountId>,
     /// What the owner called it.
     pub name: String,
     /// The icon class that Pipedrive accepted for it: `whatsapp`, `facebook` or `other`.

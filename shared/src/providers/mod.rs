@@ -115,6 +115,9 @@ pub struct WebhookKeys<'a> {
 pub struct Account {
     /// The provider's id of the account.
     pub id: AccountId,
+    /// The provider's id of a group that the account belongs to, where some events name only that; in the form in which
+    /// they name it.
+    pub group: Option<AccountId>,
     /// The credentials as they are to be kept: the fields that the adapter uses, and no others.
     pub credentials: serde_json::Value,
 }
@@ -179,6 +182,10 @@ pub struct CredentialField {
 /// What a provider can do, for the set-up page and the checks before sending.
 #[derive(Debug, Clone, Copy)]
 pub struct Traits {
+    /// What people call it.
+    pub name: &'static str,
+    /// Whether the owner has to enter the webhook's address at the provider; where not, connecting does that.
+    pub webhook_by_hand: bool,
     /// Pipedrive's icon class for it: `whatsapp`, `facebook` or `other`.
     pub provider_type: &'static str,
     /// Whether it has approved templates.
@@ -264,6 +271,11 @@ pub trait Provider: Send + Sync {
     /// The approved templates.
     async fn templates(&self, _credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
         Ok(Vec::new())
+    }
+
+    /// Whether a template can be sent with nothing but what fills the gaps of its `content`.
+    fn can_fill(&self, _template: &Template) -> bool {
+        true
     }
 
     /// A page of what was written before the channel was connected, from `cursor` on. Only called where

@@ -1,21 +1,22 @@
 //! Channels, and the way to one from the provider's account.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     Item, Table,
     change::Change,
-    keys::{Key, removal_shard},
+    keys::{Key, group_partition, import_shard, removal_shard},
     records::{field, from_item, time, to_item, to_value},
     write::{Transacted, Written},
 };
 use crate::{
     inbox::ports::{AccountOwner, ChannelStore, ConnectOutcome, StoreError},
     model::{
-        channel::{Channel, ChannelState, ProviderKind},
+        channel::{Channel, ChannelState, Import, ProviderKind},
         conversation::Conversation,
         ids::{AccountId, ChannelId, UserId},
+        message::FailureReason,
         time::Timestamp,
     },
 };
@@ -29,6 +30,16 @@ const ACCOUNT: usize = 1;
 
 pub(super) fn read(item: Item) -> Result<Channel, StoreError> {
     from_item(KIND, item)
+}
+
+/// A channel as an item. While its past is being imported, it is among what is due.
+fn channel_item(channel: &Channel) -> Result<Item, StoreError> {
+    let mut item = to_item(KIND, &Key::channel(&channel.id), channel)?;
+    if channel.import.as_ref().is_some_and(|import| !import.done) {
+        item.insert("due_shard".to_owned(), AttributeValue::S(import_shard(&channel.id)));
+        item.insert("due_at".to_owned(), time(channel.created_at));
+    }
+    Ok(item)
 }
 
 fn read_owner(item: &Item) -> Result<AccountOwner, StoreError> {
@@ -53,7 +64,13 @@ impl ChannelStore for Table {
         account.insert("channel".to_owned(), AttributeValue::S(channel.id.to_string()));
         account.insert("owner".to_owned(), to_value(KIND, &channel.owner)?);
         let leads_here = ours(&channel.id);
-        let items = vec![stored.put(self, to_item(KIND, &Key::channel(&channel.id), channel)?)?, leads_here.put(self, account)?];
+        let mut items = vec![stored.put(self, channel_item(channel)?)?, leads_here.put(self, account)?];
+        if let Some(group) = &channel.group {
+            let mut member = Key::group_member(channel.provider, group, &channel.id).attributes();
+            member.insert("channel".to_owned(), AttributeValue::S(channel.id.to_string()));
+            member.insert("owner".to_owned(), to_value(KIND, &channel.owner)?);
+            items.push(Change::default().put(self, member)?);
+        }
         match self.transact(CONNECT, items).await? {
             Transacted::Done => Ok(ConnectOutcome::Stored),
             Transacted::Refused(refusals) => match refusals.stored(ACCOUNT).filter(|_| refusals.failed(ACCOUNT)) {
@@ -82,12 +99,19 @@ impl ChannelStore for Table {
             .text(":shard", removal_shard(&channel.id))
             .value(":due", time(due_at));
         let removed = change.update(self, &key)?;
+        let templates = Change::default().delete(self, &Key::templates(&channel.id))?;
+        let mut items = vec![removed, templates];
+        items.extend(match &channel.group {
+            Some(group) => Some(Change::default().delete(self, &Key::group_member(channel.provider, group, &channel.id))?),
+            None => None,
+        });
         let account = ours(&channel.id).delete(self, &Key::account(channel.provider, &channel.account))?;
-        match self.transact(STATE, vec![removed.clone(), account]).await? {
+        let all = items.iter().cloned().chain([account]).collect();
+        match self.transact(STATE, all).await? {
             Transacted::Done => Ok(true),
             Transacted::Refused(refusals) if refusals.failed(CHANNEL) => Ok(false),
             // The account leads to another channel by now; that way is not ours to end.
-            Transacted::Refused(_) => self.transact_alone(removed).await,
+            Transacted::Refused(_) => Ok(matches!(self.transact(STATE, items).await?, Transacted::Done)),
         }
     }
 
@@ -97,6 +121,28 @@ impl ChannelStore for Table {
 
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError> {
         self.erase(conversation).await
+    }
+
+    async fn save_import(&self, channel: &Channel, import: &Import, due_at: Timestamp) -> Result<bool, StoreError> {
+        let seen = channel.import.as_ref();
+        let change = Change::default()
+            .when("#state = :active")
+            .value(":active", to_value(KIND, &ChannelState::Active)?)
+            .set("#import = :import")
+            .value(":import", to_value(KIND, import)?);
+        let change = match seen {
+            Some(seen) => change.when("#import = :seen").value(":seen", to_value(KIND, seen)?),
+            None => change.when("attribute_not_exists(#import)"),
+        };
+        let change = if import.done {
+            change.remove("#due_shard, #due_at")
+        } else {
+            change
+                .set("#due_shard = :shard, #due_at = :due")
+                .text(":shard", import_shard(&channel.id))
+                .value(":due", time(due_at))
+        };
+        Ok(self.update("note how far an import is", &Key::channel(&channel.id), &change).await?.is_done())
     }
 
     async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError> {
@@ -133,7 +179,23 @@ impl Table {
         found.map(|item| read_owner(&item)).transpose()
     }
 
-    async fn transact_alone(&self, item: TransactWriteItem) -> Result<bool, StoreError> {
-        Ok(matches!(self.transact(STATE, vec![item]).await?, Transacted::Done))
+    pub(super) async fn read_group(&self, provider: ProviderKind, group: &AccountId) -> Result<Vec<AccountOwner>, StoreError> {
+        let query = self
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("PK = :group")
+            .expression_attribute_values(":group", AttributeValue::S(group_partition(provider, group)));
+        self.ask_all("list a group of accounts", query).await?.iter().map(read_owner).collect()
+    }
+
+    pub(super) async fn note_problem(&self, id: &ChannelId, problem: Option<&FailureReason>) -> Result<(), StoreError> {
+        let change = Change::default().exists();
+        let change = match problem {
+            Some(problem) => change.set("#problem = :problem").value(":problem", to_value(KIND, problem)?),
+            None => change.remove("#problem"),
+        };
+        match self.update("note a channel's problem", &Key::channel(id), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
     }
 }

@@ -21,7 +21,7 @@ impl Table {
         let answers = try_join_all(shards.map(|shard| self.in_shard(shard, Some(now), limit))).await?;
         let mut items: Vec<Item> = answers.into_iter().flatten().collect();
         items.sort_by_key(due_at);
-        Ok(items.iter().filter_map(Key::of).filter_map(|key| key.due_work()).collect())
+        Ok(items.iter().filter_map(work).collect())
     }
 
     /// What lies in one shard, oldest first; up to `until`, if that is given.
@@ -39,6 +39,11 @@ impl Table {
         };
         Ok(self.ask("list what is due", query).await?.items)
     }
+}
+
+fn work(item: &Item) -> Option<DueWork> {
+    let shard = item.get("due_shard")?.as_s().ok()?;
+    Key::of(item)?.due_work(shard)
 }
 
 fn due_at(item: &Item) -> i64 {

@@ -5,6 +5,8 @@
 //! | `CO#<company>` | `US#<user>` | installation |
 //! | `CO#<company>` | `CH#<channel>` | channel |
 //! | `ACCT#<provider>#<account>` | `ACCT` | provider account → channel |
+//! | `GROUP#<provider>#<group>` | `<channel>` | channels of a group of accounts |
+//! | `CH#<channel>#TPL` | `TPL` | its approved templates, kept for a while |
 //! | `CV#<conversation>` | `CV` | conversation, with its outbox |
 //! | `CV#<conversation>` | `M#<place>` | message |
 //! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
@@ -43,6 +45,8 @@ pub(super) const CHANNEL_PREFIX: &str = "CH#";
 pub(super) const INSTALLATION_PREFIX: &str = "US#";
 /// Begins the sort key of a message.
 pub(super) const MESSAGE_PREFIX: &str = "M#";
+/// Begins the `due_shard` of a channel whose past is being imported.
+pub(super) const IMPORT_PREFIX: &str = "import#";
 /// Begins the `due_shard` of a conversation that `deliver` should look at.
 pub(super) const OUTBOX_PREFIX: &str = "outbox#";
 /// Begins the `due_shard` of a message that `fetch-media` should look at.
@@ -76,6 +80,14 @@ impl Key {
         Self::new(format!("ACCT#{provider}#{account}"), "ACCT")
     }
 
+    pub(super) fn group_member(provider: ProviderKind, group: &AccountId, channel: &ChannelId) -> Self {
+        Self::new(group_partition(provider, group), channel.as_str())
+    }
+
+    pub(super) fn templates(channel: &ChannelId) -> Self {
+        Self::new(format!("CH#{channel}#TPL"), "TPL")
+    }
+
     pub(super) fn conversation(id: &ConversationId) -> Self {
         Self::new(conversation_partition(id), CONVERSATION)
     }
@@ -107,8 +119,8 @@ impl Key {
         Item::from([(PK.to_owned(), AttributeValue::S(self.pk.clone())), (SK.to_owned(), AttributeValue::S(self.sk.clone()))])
     }
 
-    /// What has to be done when this key turns up in the index of due work; none if it is no such key.
-    pub(super) fn due_work(&self) -> Option<DueWork> {
+    /// What has to be done when this key turns up in a shard of due work; none if it is no such key.
+    pub(super) fn due_work(&self, shard: &str) -> Option<DueWork> {
         let (kind, owner) = self.pk.split_once('#')?;
         match kind {
             "CV" => {
@@ -119,7 +131,8 @@ impl Key {
                 }
             }
             "CO" if self.sk.starts_with(CHANNEL_PREFIX) => {
-                ChannelId::parse(&self.sk[CHANNEL_PREFIX.len()..]).ok().map(DueWork::Removal)
+                let channel = ChannelId::parse(&self.sk[CHANNEL_PREFIX.len()..]).ok()?;
+                Some(if shard.starts_with(IMPORT_PREFIX) { DueWork::Import(channel) } else { DueWork::Removal(channel) })
             }
             "CO" => {
                 let user = self.sk.strip_prefix(INSTALLATION_PREFIX)?;
@@ -137,6 +150,11 @@ impl Key {
 /// Partition of a company's installations and channels.
 pub(super) fn company_partition(company: CompanyId) -> String {
     format!("CO#{company}")
+}
+
+/// Partition of the channels of a group of accounts.
+pub(super) fn group_partition(provider: ProviderKind, group: &AccountId) -> String {
+    format!("GROUP#{provider}#{group}")
 }
 
 /// Partition of a conversation and its messages.
@@ -162,6 +180,7 @@ pub(super) fn list_at(last_at: Timestamp, id: &ConversationId) -> String {
 pub(super) enum Queue {
     Outbox,
     Media,
+    Import,
     Removal,
     Release,
     Tokens,
@@ -172,6 +191,7 @@ impl Queue {
         match self {
             Self::Outbox => "outbox",
             Self::Media => "media",
+            Self::Import => "import",
             Self::Removal => "removal",
             Self::Release => "release",
             Self::Tokens => "tokens",
@@ -197,6 +217,11 @@ pub(super) fn outbox_shard(id: &ConversationId) -> String {
 /// `due_shard` of a message of which something is still to be fetched.
 pub(super) fn media_shard(id: &MessageId) -> String {
     Queue::Media.shard_of(id.as_str())
+}
+
+/// `due_shard` of a channel whose past is being imported.
+pub(super) fn import_shard(id: &ChannelId) -> String {
+    Queue::Import.shard_of(id.as_str())
 }
 
 /// `due_shard` of a removed channel.
@@ -233,16 +258,17 @@ mod tests {
         let (company, user) = (CompanyId(7), UserId(9));
         let (conversation, channel) = (ConversationId::new(), ChannelId::new(company));
         let message = conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, 0));
-        for (key, work) in [
-            (Key::conversation(&conversation), DueWork::Outbox(conversation.clone())),
-            (Key::message(&message), DueWork::Media(message)),
-            (Key::channel(&channel), DueWork::Removal(channel.clone())),
-            (Key::installation(company, user), DueWork::Tokens(company, user)),
-            (Key::release(company, user), DueWork::Release(company, user)),
+        for (key, shard, work) in [
+            (Key::conversation(&conversation), outbox_shard(&conversation), DueWork::Outbox(conversation.clone())),
+            (Key::message(&message), media_shard(&message), DueWork::Media(message.clone())),
+            (Key::channel(&channel), removal_shard(&channel), DueWork::Removal(channel.clone())),
+            (Key::channel(&channel), import_shard(&channel), DueWork::Import(channel.clone())),
+            (Key::installation(company, user), tokens_shard(company, user), DueWork::Tokens(company, user)),
+            (Key::release(company, user), release_shard(company, user), DueWork::Release(company, user)),
         ] {
-            assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work()), Some(work));
+            assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work(&shard)), Some(work));
         }
-        assert_eq!(Key::account(ProviderKind::Custom, &AccountId::parse("a").unwrap()).due_work(), None);
+        assert_eq!(Key::account(ProviderKind::Custom, &AccountId::parse("a").unwrap()).due_work("outbox#0"), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod channels;
 mod contacts;
 mod conversations;
 mod due;
+mod edits;
 mod inbox;
 mod installations;
 mod keys;
@@ -23,6 +24,7 @@ mod references;
 mod removal;
 mod send;
 mod statuses;
+mod templates;
 mod write;
 
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use super::{
     Table,
     change::Change,
     conversations,
-    keys::{Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
+    keys::{IMPORT_PREFIX, Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
     records::{number, time, to_value},
     write::{Transacted, Written},
 };
@@ -15,7 +15,7 @@ use crate::{
     model::{
         channel::Delivery,
         conversation::{Conversation, Rest},
-        ids::{CompanyId, ConversationId, MessageId, Place, UserId},
+        ids::{ChannelId, CompanyId, ConversationId, MessageId, Place, UserId},
         installation::InstallationState,
         message::{FailureReason, Message, Sending},
         status::Status,
@@ -81,36 +81,27 @@ impl OutboxStore for Table {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
-        self.due_in(&[Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release], now, limit).await
+        let queues = [Queue::Outbox, Queue::Media, Queue::Import, Queue::Removal, Queue::Release];
+        self.due_in(&queues, now, limit).await
     }
 
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError> {
-        let change = Change::default()
-            .when("begins_with(#due_shard, :outbox)")
-            .text(":outbox", OUTBOX_PREFIX)
-            .set("#due_at = :due")
-            .value(":due", time(due_at));
-        match self.update("wake an outbox", &Key::conversation(conversation), &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
-        }
+        self.touch("wake an outbox", &Key::conversation(conversation), OUTBOX_PREFIX, due_at).await
     }
 
     async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError> {
-        let change = Change::default()
-            .when("begins_with(#due_shard, :media)")
-            .text(":media", MEDIA_PREFIX)
-            .set("#due_at = :due")
-            .value(":due", time(due_at));
-        match self.update("wake a message's files", &Key::message(message), &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
-        }
+        self.touch("wake a message's files", &Key::message(message), MEDIA_PREFIX, due_at).await
+    }
+
+    async fn wake_import(&self, channel: &ChannelId, due_at: Timestamp) -> Result<(), StoreError> {
+        self.touch("wake an import", &Key::channel(channel), IMPORT_PREFIX, due_at).await
     }
 
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let held = held_shard(company, user);
         let found = self.in_shard(held.clone(), None, limit).await?;
         for key in found.iter().filter_map(Key::of) {
-            let Some(DueWork::Outbox(id)) = key.due_work() else { continue };
+            let Some(DueWork::Outbox(id)) = key.due_work(&held) else { continue };
             let change = Change::default()
                 .when("#due_shard = :held")
                 .text(":held", &held)
@@ -130,6 +121,20 @@ impl OutboxStore for Table {
             .value(":before", time(asked_before))
             .delete(self, &Key::release(company, user))?;
         self.transact("end a release", vec![delete]).await.map(drop)
+    }
+}
+
+impl Table {
+    /// Writes what is due in a queue, if it still is, so that the stream sees it.
+    async fn touch(&self, operation: &'static str, key: &Key, queue: &str, due_at: Timestamp) -> Result<(), StoreError> {
+        let change = Change::default()
+            .when("begins_with(#due_shard, :queue)")
+            .text(":queue", queue)
+            .set("#due_at = :due")
+            .value(":due", time(due_at));
+        match self.update(operation, key, &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     write::{ATTEMPTS, Refusals, Transacted, pause},
 };
 use crate::{
-    inbox::ports::{AccountOwner, NewMessage, ReceiveStore, Reference, StoreError, StoreOutcome},
+    inbox::ports::{AccountOwner, Advance, Change as Changed, NewMessage, ReceiveStore, Reference, StoreError, StoreOutcome},
     model::{
         channel::{Channel, ProviderKind},
         conversation::{Conversation, MAX_OUTBOX},
@@ -27,6 +27,7 @@ use crate::{
         status::Status,
         time::Timestamp,
     },
+    providers::outgoing::PartId,
 };
 
 const STORE: &str = "store a message";
@@ -75,15 +76,42 @@ impl ReceiveStore for Table {
         self.park(channel, id, seen, Parked::new(status, failure), now).await
     }
 
-    async fn advance_status(
+    async fn advance_status(&self, channel: &ChannelId, advance: &Advance, due_at: Timestamp) -> Result<bool, StoreError> {
+        self.move_status(channel, advance, due_at).await
+    }
+
+    async fn group_owners(&self, provider: ProviderKind, group: &AccountId) -> Result<Vec<AccountOwner>, StoreError> {
+        self.read_group(provider, group).await
+    }
+
+    async fn answered_message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        self.read_message(id).await
+    }
+
+    async fn newest_messages(&self, conversation: &ConversationId, limit: usize) -> Result<Vec<Message>, StoreError> {
+        Ok(self.page_of_messages(conversation, None, limit).await?.items)
+    }
+
+    async fn change_message(&self, message: &MessageId, change: &Changed, due_at: Timestamp) -> Result<bool, StoreError> {
+        self.apply_change(message, change, due_at).await
+    }
+
+    async fn rename_customer(
         &self,
         channel: &ChannelId,
-        message: &MessageId,
-        status: Status,
-        failure: Option<&FailureReason>,
-        due_at: Timestamp,
+        conversation: &ConversationId,
+        keys: &[ContactKey],
+        phone: Option<&str>,
     ) -> Result<bool, StoreError> {
-        self.move_status(channel, message, status, failure, due_at).await
+        self.rename(channel, conversation, keys, phone).await
+    }
+
+    async fn set_problem(&self, channel: &ChannelId, problem: Option<&FailureReason>) -> Result<(), StoreError> {
+        self.note_problem(channel, problem).await
+    }
+
+    async fn forget_templates(&self, channel: &ChannelId) -> Result<(), StoreError> {
+        self.drop_templates(channel).await
     }
 }
 
@@ -139,8 +167,8 @@ impl Table {
             let mut conversation = new.conversation.clone();
             conversation.customer.keys.clone_from(&contacts);
             conversation.last_at = message.sent_at;
-            conversation.unread = u32::from(message.direction == Direction::In);
-            conversation.outbox = [(message.id.place(), new.stamp)].into();
+            conversation.unread = u32::from(message.direction == Direction::In && !new.past);
+            conversation.outbox = new.stamp.map(|stamp| (message.id.place(), stamp)).into_iter().collect();
 
             let mut items = vec![Change::default().absent().put(self, message_item(&message)?)?];
             items.push(Change::default().absent().put(self, conversation_item(&conversation, new.due_at)?)?);
@@ -181,7 +209,8 @@ impl Table {
     fn claim_for(&self, new: &NewMessage, parked: Option<&Parked>) -> Result<Option<TransactWriteItem>, StoreError> {
         let channel = &new.conversation.channel;
         let id = new.message.provider_id.as_ref();
-        id.map(|id| self.claim(channel, id, &new.message.id, parked, new.due_at)).transpose()
+        let named = PartId::from(new.message.id.clone());
+        id.map(|id| self.claim(channel, id, &named, parked, new.due_at)).transpose()
     }
 }
 
@@ -227,7 +256,10 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
     if seen.is_some_and(is_full) {
         change = change.when("size(#outbox) >= :max");
     } else {
-        change = owe(change.when("size(#outbox) < :max"), id, &new.message.id.place(), new.stamp, new.due_at);
+        change = change.when("size(#outbox) < :max");
+        if let Some(stamp) = new.stamp {
+            change = owe(change, id, &new.message.id.place(), stamp, new.due_at);
+        }
     }
     match seen {
         None => {
@@ -267,6 +299,8 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
         change = change.set("#reply_by = :reply_by").value(":reply_by", time(until));
     }
     change = match new.message.direction {
+        // What was written before the channel was connected has been read or answered elsewhere.
+        _ if new.past => change,
         Direction::In => change.set("#unread = #unread + :one").value(":one", number(1)),
         Direction::Out if newest => change.set("#unread = :zero").value(":zero", number(0)),
         Direction::Out => change,

@@ -20,6 +20,7 @@ use crate::{
         status::Status,
         time::Timestamp,
     },
+    providers::outgoing::PartId,
 };
 
 const KIND: &str = "reference";
@@ -31,6 +32,8 @@ const KEPT: Duration = Duration::from_hours(30 * 24);
 struct Record {
     #[serde(default)]
     message: Option<MessageId>,
+    #[serde(default)]
+    part: usize,
     #[serde(default)]
     parked: Option<Parked>,
 }
@@ -62,7 +65,7 @@ impl Parked {
 pub(super) fn read(item: Item) -> Result<Reference, StoreError> {
     let record: Record = from_item(KIND, item)?;
     Ok(match record.message {
-        Some(message) => Reference::Message(message),
+        Some(message) => Reference::Message(PartId { message, part: record.part }),
         None => Reference::Unknown { parked: record.parked.map(|parked| (parked.status, parked.failure)) },
     })
 }
@@ -72,19 +75,20 @@ fn expires(now: Timestamp) -> AttributeValue {
 }
 
 impl Table {
-    /// Makes the provider's id name `message`, if it names none yet (or this one) and nothing waits in it but `parked`,
-    /// which `message` has taken over.
+    /// Makes the provider's id name `named`, if it names none yet (or this one) and nothing waits in it but `parked`,
+    /// which `named` has taken over.
     pub(super) fn claim(
         &self,
         channel: &ChannelId,
         id: &ProviderMessageId,
-        message: &MessageId,
+        named: &PartId,
         parked: Option<&Parked>,
         now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
         let change = Change::default()
-            .set("#message = :message, #expires = :expires")
-            .text(":message", message.as_str())
+            .set("#message = :message, #part = :part, #expires = :expires")
+            .text(":message", named.message.as_str())
+            .value(":part", number(named.part))
             .value(":expires", expires(now))
             .when("attribute_not_exists(#message) OR #message = :message");
         let change = match parked {

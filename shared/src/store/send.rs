@@ -9,20 +9,22 @@ use super::{
     channels, conversations,
     conversations::{moved_to, owe},
     keys::{CHANNEL_PREFIX, Key, SK},
-    messages::message_item,
-    records::{number, time},
+    messages::{self, message_item},
+    records::{number, time, to_value},
     references::{self, Parked},
     write::{ATTEMPTS, Transacted, pause},
 };
 use crate::{
-    inbox::ports::{Reference, SendStore, StoreError},
+    inbox::ports::{Advance, Reference, SendStore, StoreError},
     model::{
         channel::Channel,
         conversation::{Conversation, Stamp},
-        ids::{ChannelId, ConversationId},
-        message::Message,
+        ids::{ChannelId, ConversationId, ProviderMessageId},
+        message::{FailureReason, Message, Part, Sending, folded},
+        status::Status,
         time::Timestamp,
     },
+    providers::outgoing::PartId,
 };
 
 const BEGIN: &str = "store a message before it is sent";
@@ -86,43 +88,35 @@ impl SendStore for Table {
         owed: Option<Stamp>,
         due_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut answer = Answer {
-            channel,
-            message: message.clone(),
-            owed,
-            due_at,
-            parked: None,
-            claims: message.provider_id.is_some(),
-            awaited: true,
-            last_entry: true,
-        };
+        let mut answer = Answer::new(channel, message, owed, due_at);
         for attempt in 0..ATTEMPTS {
-            let (reference, changes_conversation) = (answer.reference_position(), answer.changes_conversation());
+            let (first_claim, changes_conversation) = (answer.first_claim(), answer.changes_conversation());
             let Transacted::Refused(refusals) = self.transact(FINISH, answer.items(self)?).await? else {
                 return self.finish_late(&answer).await;
             };
-            if refusals.failed(reference) {
-                match refusals.stored(reference).map(references::read).transpose()? {
-                    Some(Reference::Message(_)) => {
-                        tracing::warn!(message = %message.id, "the provider's message id names another message already");
-                        answer.claims = false;
-                    }
-                    Some(Reference::Unknown { parked: Some((status, failure)) }) => {
-                        answer.take_over(Some(Parked::new(status, failure.as_ref())));
-                    }
-                    Some(Reference::Unknown { parked: None }) | None => answer.take_over(None),
+            for position in 0..answer.claims.len() {
+                if refusals.failed(first_claim + position) {
+                    let stored = refusals.stored(first_claim + position).map(references::read).transpose()?;
+                    answer.claim_refused(position, stored);
                 }
             }
+            // Those that name another message already are not asked for again.
+            answer.claims.retain(|claim| claim.open);
             if changes_conversation && refusals.failed(CONVERSATION) {
                 let Some(stored) = refusals.stored(CONVERSATION) else { return Ok(()) };
                 let outbox = conversations::read(stored)?.outbox;
                 answer.last_entry = outbox.len() == 1 && outbox.contains_key(&message.id.place());
             }
             if refusals.failed(MESSAGE) {
-                if refusals.stored(MESSAGE).is_none() || message.provider_id.is_none() {
-                    return Ok(());
+                let Some(stored) = refusals.stored(MESSAGE).map(messages::read).transpose()? else { return Ok(()) };
+                if stored.sending == Sending::Done {
+                    if message.provider_id.is_none() {
+                        return Ok(());
+                    }
+                    answer.awaited = false;
+                } else {
+                    answer.take_parts(&stored);
                 }
-                answer.awaited = false;
             }
             if attempt > 1 {
                 pause(attempt).await;
@@ -133,13 +127,30 @@ impl SendStore for Table {
 }
 
 impl Table {
-    /// A message that was given up before its answer came has its status from others; one that waited for it moves it on.
+    /// A message that was given up before its answer came has its status from others; those that waited for it move it on.
     async fn finish_late(&self, answer: &Answer<'_>) -> Result<(), StoreError> {
-        if let Some(parked) = answer.parked.as_ref().filter(|_| !answer.awaited) {
-            self.move_status(answer.channel, &answer.message.id, parked.status, parked.failure.as_ref(), answer.due_at).await?;
+        for claim in answer.claims.iter().filter(|_| !answer.awaited) {
+            let Some(parked) = &claim.parked else { continue };
+            let advance = Advance {
+                message: answer.message.id.clone(),
+                part: Some(claim.named.part),
+                status: parked.status,
+                failure: parked.failure.clone(),
+            };
+            self.move_status(answer.channel, &advance, answer.due_at).await?;
         }
         Ok(())
     }
+}
+
+/// One of the provider's ids, to be made to name the message or a part of it.
+struct Claim {
+    id: ProviderMessageId,
+    named: PartId,
+    /// The status that overtook it.
+    parked: Option<Parked>,
+    /// Whether it can still be had.
+    open: bool,
 }
 
 /// A provider's answer on its way into the table.
@@ -148,44 +159,108 @@ struct Answer<'a> {
     message: Message,
     owed: Option<Stamp>,
     due_at: Timestamp,
-    /// The status that overtook it.
-    parked: Option<Parked>,
-    /// Whether the provider's id can still be made to name the message.
-    claims: bool,
+    claims: Vec<Claim>,
+    /// The parts as they are stored.
+    seen_parts: Vec<Part>,
     /// Whether the message still waits for the answer. If not, its status is another's to say.
     awaited: bool,
     /// Whether the outbox holds nothing but the message.
     last_entry: bool,
 }
 
-impl Answer<'_> {
-    /// Takes over a status that came before the answer. The caller does not know it, so the outbox tells it.
-    fn take_over(&mut self, parked: Option<Parked>) {
-        if let Some(parked) = &parked {
-            let message = parked.applied_to(&self.message);
-            if message != self.message {
-                self.message = message;
-                self.owed = self.owed.or_else(|| Some(Stamp::new()));
+impl<'a> Answer<'a> {
+    fn new(channel: &'a ChannelId, message: &Message, owed: Option<Stamp>, due_at: Timestamp) -> Self {
+        let claim = |part: usize, id: &ProviderMessageId| Claim {
+            id: id.clone(),
+            named: PartId { message: message.id.clone(), part },
+            parked: None,
+            open: true,
+        };
+        let claims = if message.parts.is_empty() {
+            message.provider_id.iter().map(|id| claim(0, id)).collect()
+        } else {
+            let ids = message.parts.iter().enumerate();
+            ids.filter_map(|(part, sent)| sent.provider_id.as_ref().map(|id| claim(part, id))).collect()
+        };
+        // Stored when the sending began: as many parts, none of which had an answer.
+        let unanswered = Part { provider_id: None, status: Status::Sent };
+        Self {
+            channel,
+            owed,
+            due_at,
+            claims,
+            seen_parts: vec![unanswered; message.parts.len()],
+            message: message.clone(),
+            awaited: true,
+            last_entry: true,
+        }
+    }
+
+    /// Another has the id, or a status waits under it. The caller does not know that status, so the outbox tells it.
+    fn claim_refused(&mut self, position: usize, stored: Option<Reference>) {
+        let Some(claim) = self.claims.get_mut(position) else { return };
+        claim.parked = match stored {
+            Some(Reference::Message(_)) => {
+                tracing::warn!(message = %self.message.id, "the provider's message id names another message already");
+                claim.open = false;
+                return;
+            }
+            Some(Reference::Unknown { parked: Some((status, failure)) }) => Some(Parked::new(status, failure.as_ref())),
+            Some(Reference::Unknown { parked: None }) | None => None,
+        };
+        let Some(parked) = claim.parked.clone() else { return };
+        let before = self.message.clone();
+        match self.message.parts.get_mut(claim.named.part) {
+            Some(part) if part.status.may_become(parked.status) => {
+                part.status = parked.status;
+                self.fold(parked.failure.as_ref());
+            }
+            Some(_) => {}
+            None => self.message = parked.applied_to(&self.message),
+        }
+        if self.message != before {
+            self.owed = self.owed.or_else(|| Some(Stamp::new()));
+        }
+    }
+
+    /// Takes over what came of the parts while others of them were still being sent.
+    fn take_parts(&mut self, stored: &Message) {
+        self.seen_parts.clone_from(&stored.parts);
+        for (part, seen) in self.message.parts.iter_mut().zip(&stored.parts) {
+            if part.status.may_become(seen.status) {
+                part.status = seen.status;
             }
         }
-        self.parked = parked;
+        self.fold(stored.failure.as_ref());
+    }
+
+    fn fold(&mut self, failure: Option<&FailureReason>) {
+        if let Some(status) = folded(&self.message.parts).filter(|status| self.message.status.may_become(*status)) {
+            self.message.status = status;
+            self.message.failure = failure.filter(|_| status == Status::Failed).cloned();
+        }
     }
 
     fn changes_conversation(&self) -> bool {
         self.awaited || self.owed.is_some()
     }
 
-    fn reference_position(&self) -> usize {
+    fn first_claim(&self) -> usize {
         if self.changes_conversation() { CONVERSATION + 1 } else { CONVERSATION }
     }
 
     fn items(&self, table: &Table) -> Result<Vec<TransactWriteItem>, StoreError> {
         let Message { id, provider_id, .. } = &self.message;
         let place = id.place();
-        let mut items = Vec::with_capacity(3);
+        let mut items = Vec::with_capacity(2 + self.claims.len());
 
         if self.awaited {
             let waiting = Change::default().when("#sending.#stage = :underway").text(":underway", "underway");
+            let waiting = if self.seen_parts.is_empty() {
+                waiting.when("attribute_not_exists(#parts)")
+            } else {
+                waiting.when("#parts = :seen_parts").value(":seen_parts", to_value("message", &self.seen_parts)?)
+            };
             items.push(waiting.put(table, message_item(&self.message)?)?);
         } else if let Some(provider_id) = provider_id {
             let change = Change::default().exists().set("#provider_id = :id").text(":id", provider_id.as_str());
@@ -206,8 +281,8 @@ impl Answer<'_> {
             items.push(change.update(table, &conversation)?);
         }
 
-        if let Some(provider_id) = provider_id.as_ref().filter(|_| self.claims) {
-            items.push(table.claim(self.channel, provider_id, id, self.parked.as_ref(), self.due_at)?);
+        for claim in &self.claims {
+            items.push(table.claim(self.channel, &claim.id, &claim.named, claim.parked.as_ref(), self.due_at)?);
         }
         Ok(items)
     }

@@ -9,11 +9,11 @@ use aws_sdk_dynamodb::{
 };
 use local::{dynamodb::Dynamodb, template::table::TableDefinition};
 use shared::{
-    inbox::ports::NewMessage,
+    inbox::ports::{Advance, NewMessage},
     model::{
         channel::{Channel, ChannelState, Delivery, ProviderKind},
         conversation::{Conversation, ConversationState, Customer, MAX_OUTBOX, Stamp},
-        ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, Place, ProviderMessageId, UserId},
+        ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
         installation::{Installation, InstallationState},
         message::{Direction, FailureReason, Message, Sending},
         status::Status,
@@ -136,6 +136,7 @@ pub(crate) fn channel() -> Channel {
         provider_type: "whatsapp".to_owned(),
         state: ChannelState::Active,
         delivery: Delivery::Channels,
+        group: None,
         problem: None,
         import: None,
         created_at: at(0),
@@ -184,7 +185,15 @@ pub(crate) fn outgoing(conversation: &Conversation, secs: i64) -> Message {
 /// The first message of a conversation, or a further one.
 pub(crate) fn new_message(conversation: &Conversation, known: bool, message: Message) -> NewMessage {
     let due_at = later(message.sent_at, 30);
-    NewMessage { conversation: conversation.clone(), known, name_known: true, message, stamp: Stamp::new(), due_at }
+    NewMessage {
+        conversation: conversation.clone(),
+        known,
+        name_known: true,
+        message,
+        stamp: Some(Stamp::new()),
+        past: false,
+        due_at,
+    }
 }
 
 pub(crate) fn installation(user: UserId) -> Installation {
@@ -203,4 +212,9 @@ pub(crate) fn installation(user: UserId) -> Installation {
         version: 1,
         delivery: None,
     }
+}
+
+/// News of a message, or of its only part.
+pub(crate) fn advance(message: &MessageId, status: Status) -> Advance {
+    Advance { message: message.clone(), part: Some(0), status, failure: None }
 }

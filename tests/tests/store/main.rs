@@ -3,10 +3,12 @@
 mod busy;
 mod channels;
 mod deliver;
+mod edits;
 mod fixture;
 mod installations;
 mod lists;
 mod media;
+mod parts;
 mod receive;
 mod removal;
 mod send;

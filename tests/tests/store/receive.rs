@@ -4,7 +4,7 @@ use futures_util::future::{join_all, try_join_all};
 use shared::{
     inbox::ports::{InboxReader, NewMessage, OutboxStore, ReceiveStore, Reference, StoreOutcome},
     model::{
-        conversation::{Conversation, MAX_OUTBOX, Stamp},
+        conversation::{Conversation, MAX_OUTBOX},
         ids::ChannelId,
         message::{Direction, Message},
         status::Status,
@@ -21,12 +21,16 @@ async fn a_first_message_makes_the_conversation() {
     assert_eq!(f.table.store_message(&new).await.unwrap(), StoreOutcome::Stored);
 
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
-    let expected =
-        Conversation { last_at: at(5), unread: 1, outbox: [(new.message.id.place(), new.stamp)].into(), ..conversation.clone() };
+    let expected = Conversation {
+        last_at: at(5),
+        unread: 1,
+        outbox: [(new.message.id.place(), new.stamp.unwrap())].into(),
+        ..conversation.clone()
+    };
     assert_eq!(stored, expected);
     assert_eq!(f.table.message(&new.message.id).await.unwrap(), Some(new.message.clone()));
     let reference = f.table.reference(&conversation.channel, &provider_id("wamid.1")).await.unwrap();
-    assert_eq!(reference, Reference::Message(new.message.id.clone()));
+    assert_eq!(reference, Reference::Message(new.message.id.clone().into()));
     for keys in [vec![contact("user:A")], vec![contact("user:?"), contact("phone:1"), contact("user:A"), contact("phone:1")]] {
         let found = f.table.conversation_of(&conversation.channel, &keys, &[]).await.unwrap().unwrap();
         assert_eq!(found, (keys[keys.len() / 3].clone(), conversation.id.clone()));
@@ -208,5 +212,5 @@ async fn an_echo_of_the_company_takes_over_the_status_that_came_before_it() {
     assert_eq!(f.table.message(&new.message.id).await.unwrap().unwrap().status, Status::Read);
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     assert_eq!(stored.unread, 0, "the company answered");
-    assert_eq!(stored.outbox.get(&new.message.id.place()), Some(&Stamp(new.stamp.0)));
+    assert_eq!(stored.outbox.get(&new.message.id.place()), Some(&new.stamp.unwrap()));
 }

@@ -19,7 +19,7 @@ async fn under_way(f: &Fixture) -> (Conversation, Message, Stamp) {
     f.table.store_message(&first).await.unwrap();
     conversation = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     let settled = shared::inbox::ports::Settlement {
-        done: vec![(first.message.id.place(), first.stamp)],
+        done: vec![(first.message.id.place(), first.stamp.unwrap())],
         then: shared::inbox::ports::Then::Continue { due_at: at(1) },
     };
     assert!(f.table.settle(&conversation, &settled).await.unwrap());
@@ -67,7 +67,7 @@ async fn an_answer_that_the_caller_passes_on_leaves_nothing_due() {
     f.table.finish_send(&conversation.channel, &answered, None, at(20)).await.unwrap();
     assert_eq!(f.table.message(&message.id).await.unwrap(), Some(answered.clone()));
     let reference = f.table.reference(&conversation.channel, &provider_id("out")).await.unwrap();
-    assert_eq!(reference, Reference::Message(message.id.clone()));
+    assert_eq!(reference, Reference::Message(message.id.clone().into()));
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     assert!(stored.outbox.is_empty());
     assert_eq!(f.due_shard(&conversation.id).await, None);
@@ -83,7 +83,7 @@ async fn other_entries_of_the_outbox_stay_due() {
     f.table.store_message(&further).await.unwrap();
     f.table.finish_send(&conversation.channel, &accepted(&message), None, at(20)).await.unwrap();
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
-    assert_eq!(stored.outbox, [(further.message.id.place(), further.stamp)].into());
+    assert_eq!(stored.outbox, [(further.message.id.place(), further.stamp.unwrap())].into());
     assert!(f.due_shard(&conversation.id).await.is_some());
 }
 
@@ -111,7 +111,7 @@ async fn a_status_that_overtook_the_answer_is_not_lost() {
     assert_eq!(f.table.message(&message.id).await.unwrap().unwrap().status, Status::Delivered);
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     assert!(stored.outbox.contains_key(&message.id.place()), "the caller answers `sent`; the rest is owed");
-    assert_eq!(f.table.reference(channel, &id).await.unwrap(), Reference::Message(message.id));
+    assert_eq!(f.table.reference(channel, &id).await.unwrap(), Reference::Message(message.id.into()));
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn an_id_that_names_another_message_does_not_stop_the_answer() {
     f.table.finish_send(&conversation.channel, &accepted(&message), None, at(20)).await.unwrap();
     assert_eq!(f.table.message(&message.id).await.unwrap().unwrap().sending, Sending::Done);
     let reference = f.table.reference(&conversation.channel, &provider_id("out")).await.unwrap();
-    assert_eq!(reference, Reference::Message(other.message.id));
+    assert_eq!(reference, Reference::Message(other.message.id.into()));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn an_answer_after_the_wait_was_given_up_still_lets_statuses_find_the_mess
     assert_eq!(stored.provider_id, Some(provider_id("out")));
     let outbox = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap().outbox;
     assert_eq!(outbox, [(message.id.place(), stamp)].into(), "the failure is still to be told");
-    assert!(f.table.advance_status(&conversation.channel, &message.id, Status::Delivered, None, at(90)).await.unwrap());
+    assert!(f.table.advance_status(&conversation.channel, &advance(&message.id, Status::Delivered), at(90)).await.unwrap());
 }
 
 #[tokio::test]

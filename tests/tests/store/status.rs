@@ -1,7 +1,7 @@
 //! Statuses: forward only, and parked while their message is unknown.
 
 use shared::{
-    inbox::ports::{InboxReader, ReceiveStore, Reference, SendStore},
+    inbox::ports::{Advance, InboxReader, ReceiveStore, Reference, SendStore},
     model::{
         conversation::{Conversation, Stamp},
         ids::ChannelId,
@@ -29,8 +29,9 @@ async fn a_status_moves_forward_only() {
     let f = fixture();
     let (conversation, message) = sent(&f).await;
     let advance = |status, failure: Option<&'static str>| {
-        let (table, channel, id) = (f.table.clone(), conversation.channel.clone(), message.id.clone());
-        async move { table.advance_status(&channel, &id, status, failure.map(reason).as_ref(), at(90)).await.unwrap() }
+        let (table, channel) = (f.table.clone(), conversation.channel.clone());
+        let news = Advance { failure: failure.map(reason), ..advance(&message.id, status) };
+        async move { table.advance_status(&channel, &news, at(90)).await.unwrap() }
     };
     assert!(!advance(Status::Sent, None).await, "it is sent already");
     assert!(advance(Status::Failed, Some("undeliverable")).await);
@@ -56,7 +57,8 @@ async fn of_statuses_at_once_the_furthest_stays() {
     let f = fixture();
     let (conversation, message) = sent(&f).await;
     let all = [Status::Read, Status::Delivered, Status::Failed, Status::Read, Status::Delivered];
-    let tries = all.map(|status| f.table.advance_status(&conversation.channel, &message.id, status, None, at(90)));
+    let news = all.map(|status| advance(&message.id, status));
+    let tries = news.iter().map(|news| f.table.advance_status(&conversation.channel, news, at(90)));
     futures_util::future::try_join_all(tries).await.unwrap();
     assert_eq!(f.table.message(&message.id).await.unwrap().unwrap().status, Status::Read);
 }
@@ -66,7 +68,7 @@ async fn a_status_that_finds_the_outbox_full_is_kept_and_its_message_dead() {
     let f = fixture();
     let (conversation, message) = sent(&f).await;
     f.fill_outbox(&conversation.id).await;
-    assert!(f.table.advance_status(&conversation.channel, &message.id, Status::Read, None, at(90)).await.unwrap());
+    assert!(f.table.advance_status(&conversation.channel, &advance(&message.id, Status::Read), at(90)).await.unwrap());
     let stored = f.table.message(&message.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.dead.map(|dead| dead.code)), (Status::Read, Some("outbox_full".to_owned())));
     let after = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
@@ -78,7 +80,7 @@ async fn a_channel_moves_none_but_its_own_messages() {
     let f = fixture();
     let (_, message) = sent(&f).await;
     let other = ChannelId::new(COMPANY);
-    assert!(!f.table.advance_status(&other, &message.id, Status::Read, None, at(90)).await.unwrap());
+    assert!(!f.table.advance_status(&other, &advance(&message.id, Status::Read), at(90)).await.unwrap());
     assert_eq!(f.table.message(&message.id).await.unwrap().unwrap().status, Status::Sent);
 }
 
@@ -87,7 +89,7 @@ async fn a_status_of_a_message_that_is_gone_does_nothing() {
     let f = fixture();
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);
     let message = incoming(&conversation, "1", 0);
-    assert!(!f.table.advance_status(&conversation.channel, &message.id, Status::Read, None, at(1)).await.unwrap());
+    assert!(!f.table.advance_status(&conversation.channel, &advance(&message.id, Status::Read), at(1)).await.unwrap());
     assert_eq!(f.items().await.len(), 0);
 }
 
@@ -98,7 +100,7 @@ async fn a_message_under_way_ends_its_wait_with_its_first_status() {
     f.table.store_message(&new_message(&conversation, false, incoming(&conversation, "1", 0))).await.unwrap();
     let message = outgoing(&conversation, 10);
     f.table.begin_send(&message, Stamp::new(), at(70)).await.unwrap();
-    assert!(f.table.advance_status(&conversation.channel, &message.id, Status::Sent, None, at(20)).await.unwrap());
+    assert!(f.table.advance_status(&conversation.channel, &advance(&message.id, Status::Sent), at(20)).await.unwrap());
     let stored = f.table.message(&message.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.sending), (Status::Sent, Sending::Done));
 }
@@ -122,7 +124,6 @@ async fn a_parked_status_is_only_changed_by_who_saw_it() {
     let expires: i64 = f.items().await[0]["expires"].as_n().unwrap().parse().unwrap();
     assert_eq!(expires, at(30 * 86_400).secs());
 
-    let message =
-        Reference::Message(conversation(&channel, &[]).id.message(&incoming(&conversation(&channel, &[]), "x", 0).id.place()));
+    let message = Reference::Message(incoming(&conversation(&channel, &[]), "x", 0).id.into());
     assert!(!f.table.park_status(&channel, &id, &message, Status::Read, None, at(0)).await.unwrap());
 }

@@ -64,6 +64,8 @@ impl Provider for Custom {
 
     fn traits(&self) -> Traits {
         Traits {
+            name: "Your own chat",
+            webhook_by_hand: true,
             provider_type: "other",
             templates: false,
             max_text_chars: outbound::MAX_TEXT_CHARS,

@@ -63,6 +63,7 @@ pub(super) async fn check(graph: &Graph, value: &Value) -> Result<Account, Provi
     read(graph, &credentials.access_token, waba, "id", "waba_id").await?;
     Ok(Account {
         id: AccountId::parse(number).map_err(|_| credentials::invalid("phone_number_id", "is too long"))?,
+        group: None,
         credentials: json!({
             "phone_number_id": number,
             "waba_id": waba,

@@ -65,6 +65,8 @@ impl Provider for Whatsapp {
 
     fn traits(&self) -> Traits {
         Traits {
+            name: "WhatsApp",
+            webhook_by_hand: true,
             provider_type: "whatsapp",
             templates: true,
             max_text_chars: send::MAX_TEXT_CHARS,

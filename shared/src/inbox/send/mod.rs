@@ -2,25 +2,39 @@
 //! after, so that a process that dies in between leaves a message that ends as failed with its reason: never a lost one,
 //! and never one that is sent again by itself.
 
+mod draft;
+mod parts;
+
 use std::time::Duration;
 
-use super::{error::InboxError, ports::SendStore, read::served, receive::STREAM_GRACE};
+use bytes::Bytes;
+
+use super::{
+    error::InboxError,
+    ports::{SendStore, TemplateStore},
+    read::served,
+    receive::STREAM_GRACE,
+    templates::{self, TemplatePorts},
+};
 use crate::{
     clock::Clock,
+    media::{bucket::Bucket, links::Links},
     model::{
         channel::Channel,
+        content::Content,
         conversation::{Conversation, Stamp},
         ids::{ChannelId, ConversationId, MessageId, ParticipantId, Place},
-        message::{Direction, FailureReason, Message, Sending},
+        message::{Direction, FailureReason, Message, Part, Sending},
         status::Status,
+        template::{self, FilledTemplate},
         time::Timestamp,
     },
-    providers::{Outgoing, Provider, Registry, error::ProviderError, outgoing::PartContent},
+    providers::{Draft, Provider, Registry},
     secrets::SecretCache,
     telemetry,
 };
 
-/// How long a message may be under way before its outcome counts as unknown. Longer than a provider's call may take.
+/// How long a message may be under way before its outcome counts as unknown. Longer than a provider's calls may take.
 const UNDERWAY: Duration = Duration::from_mins(1);
 /// How often the end of a send is written before we leave it to the outbox.
 const FINISH_TRIES: u32 = 4;
@@ -29,12 +43,18 @@ const FINISH_TRIES: u32 = 4;
 pub struct SendPorts<'a> {
     /// The table.
     pub store: &'a dyn SendStore,
+    /// Templates that were kept.
+    pub templates: &'a dyn TemplateStore,
+    /// Where files are kept.
+    pub bucket: &'a dyn Bucket,
     /// The providers.
     pub providers: &'a Registry,
-    /// To open the channel's credentials.
+    /// To open the channel's credentials and to sign addresses.
     pub secrets: &'a SecretCache,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// Where the bundle is reached.
+    pub public_url: &'a str,
 }
 
 /// A message typed in Pipedrive.
@@ -48,8 +68,21 @@ pub struct SendRequest {
     pub sender: Option<ParticipantId>,
     /// To whom, as Pipedrive says. The conversation decides; this is checked against it.
     pub recipients: Vec<String>,
-    /// What.
+    /// What. May be empty if there are files.
     pub text: String,
+    /// Files to go with it.
+    pub files: Vec<NewFile>,
+}
+
+/// A file as it was uploaded.
+#[derive(Debug, Clone)]
+pub struct NewFile {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// MIME type, as the uploader says.
+    pub mime: String,
+    /// Its contents.
+    pub bytes: Bytes,
 }
 
 /// Sends one message and returns its id, under which its statuses follow. A message whose outcome is not known has an id
@@ -61,52 +94,53 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     let conversation = conversation.filter(|found| found.channel == channel.id).ok_or(InboxError::NotFound("conversation"))?;
     let provider = ports.providers.get(channel.provider);
     let now = ports.clock.now();
-    check(&request, &channel, &conversation, provider, now)?;
+    check(&request, &channel, &conversation, provider)?;
+    let template = template_for(ports, &request, &conversation, provider, now).await?;
 
+    let secrets = ports.secrets.get().await?;
     let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
-    let credentials = ports.secrets.get().await?.vault.open(&channel.seal_context(), sealed)?;
-    let mut message = outgoing(&channel, &conversation, request.text, now);
-    let to = conversation.customer.keys.first().ok_or(InboxError::NotFound("recipient"))?;
-    let begun = ports.store.begin_send(&message, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await?;
-    if !begun {
+    let credentials = secrets.vault.open(&channel.seal_context(), sealed)?;
+    let links = Links::new(&secrets.vault, ports.public_url, now)?;
+    let message_id = conversation.id.message(&Place::new(now, now, 0));
+    let files = draft::files(request.files, &message_id, &links);
+    let draft = Draft { text: &request.text, files: &files, template: template.as_ref() };
+    let plan = provider.plan(&draft).map_err(draft::refusal)?;
+
+    let attachments = draft::keep(ports.bucket, &message_id, &files).await?;
+    let unsent = Part { provider_id: None, status: Status::Sent };
+    let mut message = Message {
+        sending: Sending::Underway { until: now.plus(UNDERWAY) },
+        attachments,
+        content: template
+            .as_ref()
+            .map(|filled| Content::Template { name: filled.template.name.clone(), language: filled.template.language.clone() }),
+        parts: if plan.len() > 1 { vec![unsent; plan.len()] } else { Vec::new() },
+        ..Message::new(message_id, Direction::Out, channel.id.source_user(), request.text.clone(), now)
+    };
+    if !ports.store.begin_send(&message, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await? {
         return Err(InboxError::NotFound("conversation"));
     }
-    let sent = provider
-        .send(
-            &credentials,
-            &Outgoing {
-                id: message.id.clone().into(),
-                to,
-                customer: &conversation.customer,
-                content: PartContent::Text(&message.text),
-                reply_to: None,
-                reply_by: conversation.reply_by,
-                webhook_url: "",
-                sent_at: now,
-            },
-        )
-        .await;
-
-    message.sending = Sending::Done;
-    let refused = match sent {
-        Ok(accepted) => {
-            message.provider_id = accepted.provider_ids.into_iter().next();
-            None
-        }
-        Err(ProviderError::Uncertain { code }) => {
-            tracing::warn!(message = %message.id, code, "the outcome of a send is not known");
-            fail(&mut message, outcome_unknown());
-            None
-        }
-        Err(error) => {
-            fail(&mut message, FailureReason { code: error.code().to_owned(), text: error.for_people() });
-            Some(error)
-        }
+    let webhook_url = super::connect::webhook_url(ports.public_url, channel.provider, provider.traits(), &channel.id);
+    let shipment = parts::Shipment {
+        provider,
+        credentials: &credentials,
+        clock: ports.clock,
+        conversation: &conversation,
+        draft,
+        webhook_url: &webhook_url,
     };
+    let outcome = shipment.send_all(&plan, &mut message).await;
+
     // A refusal is told in the answer; everything else by the outbox.
-    let owed = refused.is_none().then(Stamp::new);
+    let owed = outcome.refused.is_none().then(Stamp::new);
     finish(ports, &channel.id, &message, owed).await;
-    match refused {
+    if let Some(name) = &outcome.moved_to {
+        let renamed = ports.store.rename_customer(&channel.id, &conversation.id, std::slice::from_ref(name), None).await;
+        if let Err(error) = renamed {
+            telemetry::log_error("a customer's new name could not be stored", &error);
+        }
+    }
+    match outcome.refused {
         None => Ok(message.id),
         Some(error) => Err(InboxError::from_provider(error, ports.clock.now())),
     }
@@ -133,7 +167,6 @@ fn check(
     channel: &Channel,
     conversation: &Conversation,
     provider: &dyn Provider,
-    now: Timestamp,
 ) -> Result<(), InboxError> {
     let source_user = channel.id.source_user();
     if request.sender.as_ref().is_some_and(|sender| *sender != source_user) {
@@ -143,28 +176,42 @@ fn check(
     if !request.recipients.is_empty() && !request.recipients.iter().any(|recipient| recipient == customer.as_str()) {
         return Err(InboxError::invalid_body("recipientIds", "does not name the conversation's customer"));
     }
-    if request.text.trim().is_empty() {
-        return Err(InboxError::invalid_body("message", "is empty"));
+    if request.text.trim().is_empty() && request.files.is_empty() {
+        return Err(InboxError::invalid_body("message", "is empty, and there are no files"));
     }
     let limit = provider.traits().max_text_chars;
     if request.text.chars().count() > limit {
         return Err(InboxError::invalid_body("message", format!("is longer than {limit} characters")));
     }
-    if conversation.reply_by.is_some_and(|until| until <= now) {
-        return Err(InboxError::Forbidden("the time to reply to the customer's last message is over".to_owned()));
+    match &channel.problem {
+        Some(problem) => Err(InboxError::AccountSuspended(problem.text.clone())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn outgoing(channel: &Channel, conversation: &Conversation, text: String, now: Timestamp) -> Message {
-    let id = conversation.id.message(&Place::new(now, now, 0));
-    let sending = Sending::Underway { until: now.plus(UNDERWAY) };
-    Message { sending, ..Message::new(id, Direction::Out, channel.id.source_user(), text, now) }
-}
-
-fn fail(message: &mut Message, reason: FailureReason) {
-    message.status = Status::Failed;
-    message.failure = Some(reason);
+/// Outside the reply window only an approved template goes out: the one that the text is, with its gaps filled.
+async fn template_for(
+    ports: &SendPorts<'_>,
+    request: &SendRequest,
+    conversation: &Conversation,
+    provider: &dyn Provider,
+    now: Timestamp,
+) -> Result<Option<FilledTemplate>, InboxError> {
+    let traits = provider.traits();
+    if conversation.reply_by.is_none_or(|until| until > now) {
+        return Ok(None);
+    }
+    let over = "the time to reply to the customer's last message is over";
+    if !traits.templates {
+        return Err(InboxError::Forbidden(over.to_owned()));
+    }
+    let ports = TemplatePorts { store: ports.templates, providers: ports.providers, secrets: ports.secrets, clock: ports.clock };
+    let known = if request.files.is_empty() { templates::of_channel(&ports, &request.channel).await? } else { Vec::new() };
+    let fillable: Vec<_> = known.into_iter().filter(|template| provider.can_fill(template)).collect();
+    let filled = template::find(&fillable, &request.text);
+    filled.map(Some).ok_or_else(|| {
+        InboxError::Forbidden(format!("{over}; until they write again, only the text of an approved template can be sent"))
+    })
 }
 
 /// Writes how the send ended. If the table refuses for good, the caller still hears what the provider said, since sending

@@ -1,0 +1,8 @@
+//! Starts the function.
+
+use import_history::Function;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::start::stream(Function::new).await
+}

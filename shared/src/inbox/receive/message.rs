@@ -1,0 +1,161 @@
+//! One message into the table, a customer's or one that the company wrote past us.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Outcome, ReceivePorts, STREAM_GRACE, TRIES};
+use crate::{
+    inbox::{
+        ports::{AccountOwner, NewMessage, Reference, StoreError, StoreOutcome},
+        show,
+    },
+    model::{
+        content::{Attachment, FileState, ReplyTo},
+        conversation::{Conversation, ConversationState, Stamp},
+        ids::{ChannelId, ConversationId, Place},
+        message::{Direction, Message},
+        text::{MAX_MESSAGE_BYTES, MAX_NAME_BYTES, clean},
+        time::Timestamp,
+    },
+    providers::{
+        InboundMessage,
+        event::{InboundFile, ProviderReply},
+    },
+};
+
+/// How far ahead of us a provider's clock may be before we use our own.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// Most files of one message that are kept. Providers send one each, as a rule.
+const MAX_FILES: usize = 30;
+/// Longest file name, in bytes.
+const MAX_FILE_NAME: usize = 255;
+/// Longest MIME type, in bytes.
+const MAX_MIME: usize = 255;
+/// Longest quote of what a message answers, in characters.
+const MAX_QUOTE: usize = 160;
+/// For files of which the provider tells no type; the bytes will.
+const UNKNOWN_MIME: &str = "application/octet-stream";
+
+/// How a message came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    now: Timestamp,
+    index: usize,
+    past: bool,
+    owed: bool,
+}
+
+impl Origin {
+    /// By a webhook, in which it was the event number `index`.
+    pub fn live(now: Timestamp, index: usize) -> Self {
+        Self { now, index, past: false, owed: true }
+    }
+
+    /// By the import of what was before the channel was connected. `owed`: whether Pipedrive is told of it by itself.
+    pub fn past(now: Timestamp, index: usize, owed: bool) -> Self {
+        Self { now, index, past: true, owed }
+    }
+}
+
+/// Stores a message, unless it is stored already. Repeatable.
+pub async fn store_message(
+    ports: &ReceivePorts<'_>,
+    origin: Origin,
+    owner: &AccountOwner,
+    inbound: &InboundMessage,
+) -> Result<Outcome, StoreError> {
+    let place = Place::new(sent_at(inbound, origin.now), origin.now, origin.index);
+    let reply_to = match &inbound.reply_to {
+        Some(reply) => Some(resolved(ports, &owner.channel, reply).await?),
+        None => None,
+    };
+    // Where names lead that were erased.
+    let mut gone: Vec<ConversationId> = Vec::new();
+    for _ in 0..TRIES {
+        let known = ports.store.conversation_of(&owner.channel, &inbound.customer.keys, &gone).await?.map(|(_, id)| id);
+        let mut new = new_message(origin, owner, inbound, known.as_ref(), &place);
+        new.message.reply_to.clone_from(&reply_to);
+        new.message.wants_profile = ports.profiles && known.is_none();
+        match ports.store.store_message(&new).await? {
+            StoreOutcome::Stored => return Ok(Outcome::Stored),
+            StoreOutcome::Duplicate => return Ok(Outcome::Duplicate),
+            StoreOutcome::LookAgain => gone.extend(known),
+        }
+    }
+    Err(StoreError::Contended { operation: "store a message" })
+}
+
+/// What a message answers: our message, if the provider's id names one, and how that begins.
+async fn resolved(ports: &ReceivePorts<'_>, channel: &ChannelId, reply: &ProviderReply) -> Result<ReplyTo, StoreError> {
+    let message = match ports.store.reference(channel, &reply.id).await? {
+        Reference::Message(named) => Some(named.message),
+        Reference::Unknown { .. } => None,
+    };
+    let mut quote = reply.quote.as_deref().map(|quote| clean(quote, MAX_MESSAGE_BYTES)).unwrap_or_default();
+    if let Some(id) = message.as_ref().filter(|_| quote.is_empty()) {
+        quote = ports.store.answered_message(id).await?.map(|answered| show::quote(&answered, MAX_QUOTE)).unwrap_or_default();
+    }
+    Ok(ReplyTo { message, quote: show::shortened(&quote, MAX_QUOTE) })
+}
+
+fn sent_at(inbound: &InboundMessage, now: Timestamp) -> Timestamp {
+    inbound.sent_at.filter(|at| *at <= now.plus(CLOCK_SKEW)).unwrap_or(now)
+}
+
+fn new_message(
+    origin: Origin,
+    owner: &AccountOwner,
+    inbound: &InboundMessage,
+    known: Option<&ConversationId>,
+    place: &Place,
+) -> NewMessage {
+    let id = known.cloned().unwrap_or_default();
+    let stamp = origin.owed.then(Stamp::new);
+    let sent_at = sent_at(inbound, origin.now);
+    let mut customer = inbound.customer.clone();
+    customer.name = clean(&customer.name, MAX_NAME_BYTES);
+    let sender = match inbound.direction {
+        Direction::In => id.end_user(),
+        Direction::Out => owner.channel.source_user(),
+    };
+    let text = clean(&inbound.text, MAX_MESSAGE_BYTES);
+    NewMessage {
+        message: Message {
+            provider_id: Some(inbound.provider_id.clone()),
+            reply_by: inbound.reply_by,
+            attachments: inbound.files.iter().take(MAX_FILES).map(awaited).collect(),
+            content: inbound.content.clone(),
+            ..Message::new(id.message(place), inbound.direction, sender, text, sent_at)
+        },
+        conversation: Conversation {
+            id,
+            channel: owner.channel.clone(),
+            company: owner.channel.company(),
+            owner: owner.owner,
+            customer,
+            state: ConversationState::Open,
+            link: inbound.link.clone(),
+            last_at: sent_at,
+            unread: 1,
+            reply_by: inbound.reply_by,
+            outbox: stamp.map(|stamp| (place.clone(), stamp)).into_iter().collect::<BTreeMap<_, _>>(),
+            rest: None,
+        },
+        known: known.is_some(),
+        name_known: inbound.name_known,
+        stamp,
+        past: origin.past,
+        due_at: origin.now.plus(STREAM_GRACE),
+    }
+}
+
+/// A file that is still to be fetched.
+fn awaited(file: &InboundFile) -> Attachment {
+    let name = file.name.as_deref().map(|name| clean(name.trim(), MAX_FILE_NAME)).filter(|name| !name.is_empty());
+    Attachment {
+        kind: file.kind,
+        mime: file.mime.as_deref().map_or_else(|| UNKNOWN_MIME.to_owned(), |mime| clean(mime.trim(), MAX_MIME)),
+        name,
+        size: file.size,
+        file: FileState::Awaited { source: file.source.clone(), attempts: 0 },
+    }
+}

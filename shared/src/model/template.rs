@@ -27,6 +27,18 @@ pub struct FilledTemplate {
     pub values: Vec<String>,
 }
 
+impl FilledTemplate {
+    /// All that it says.
+    pub fn text(&self) -> String {
+        let mut values = self.values.iter().map(String::as_str);
+        let said = |piece| match piece {
+            Piece::Literal(text) => text,
+            Piece::Gap => values.next().unwrap_or_default(),
+        };
+        pieces(&self.template.content).into_iter().map(said).collect()
+    }
+}
+
 /// A stretch of a template's content.
 enum Piece<'a> {
     Literal(&'a str),
@@ -174,6 +186,17 @@ mod tests {
             assert_eq!(template(content).filled_by(text), expected, "{content} / {text}");
         }
         assert_eq!(template("{{1}} {{ b_2 }} {{}}").gaps(), ["1", "b_2"]);
+    }
+
+    #[test]
+    fn a_filled_template_reads_as_it_was_written() {
+        for (content, text) in [("Hi {{1}}, order {{2}}!", "Hi Ada, order A-17!"), ("{{a}}{{b}}", "xyz"), ("No gaps", "No gaps")]
+        {
+            let values = template(content).filled_by(text).unwrap();
+            assert_eq!(FilledTemplate { template: template(content), values }.text(), text);
+        }
+        let short = FilledTemplate { template: template("Hi {{1}}, {{2}}"), values: vec!["Ada".to_owned()] };
+        assert_eq!(short.text(), "Hi Ada, ");
     }
 
     #[test]

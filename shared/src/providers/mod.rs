@@ -12,7 +12,7 @@ pub mod outgoing;
 mod stub;
 mod transport;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -90,13 +90,13 @@ pub struct InvalidWebhook {
     /// Where, e.g. `events[0].from.id`; `body` for the whole.
     pub field: String,
     /// What, to be read after the field's name. Never repeats what the field holds.
-    pub problem: &'static str,
+    pub problem: Cow<'static, str>,
 }
 
 impl InvalidWebhook {
     /// See the fields.
-    pub fn new(field: impl Into<String>, problem: &'static str) -> Self {
-        Self { field: field.into(), problem }
+    pub fn new(field: impl Into<String>, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
     }
 }
 

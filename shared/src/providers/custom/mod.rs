@@ -2,9 +2,15 @@
 //! in both directions. Who calls here is a developer of the company, so a malformed event is refused with the name of the
 //! field, before anything is stored.
 
+mod content;
 mod events;
+mod fields;
 mod outbound;
+#[cfg(test)]
+mod schema;
+mod send;
 mod signature;
+mod templates;
 
 use std::sync::Arc;
 
@@ -15,13 +21,13 @@ use serde_json::Value;
 use self::outbound::Chat;
 use super::{
     Accepted, Account, CredentialField, Draft, Event, EventKind, Fetched, InvalidWebhook, Outgoing, Outside, PlannedPart,
-    Provider, ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, credentials, download,
-    error::ProviderError, outgoing,
+    Provider, ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, credentials,
+    download::Downloads, error::ProviderError,
 };
 use crate::{
     clock::Clock,
     http::client::LazyClient,
-    model::content::FileSource,
+    model::{content::FileSource, template::Template},
 };
 
 /// What the set-up page asks for.
@@ -45,6 +51,7 @@ const FIELDS: &[CredentialField] = &[
 /// The adapter.
 pub struct Custom {
     http: LazyClient,
+    downloads: Downloads,
     allow_loopback: bool,
     clock: Arc<dyn Clock>,
 }
@@ -52,7 +59,13 @@ pub struct Custom {
 impl Custom {
     /// Calls chats through `outside.guarded`.
     pub fn new(outside: &Outside) -> Self {
-        Self { http: outside.guarded.clone(), allow_loopback: outside.allow_loopback_urls, clock: outside.clock.clone() }
+        Self {
+            http: outside.guarded.clone(),
+            // There is no API whose address we know, nor a host that would get credentials.
+            downloads: Downloads::new(outside, "", &[]),
+            allow_loopback: outside.allow_loopback_urls,
+            clock: outside.clock.clone(),
+        }
     }
 }
 
@@ -67,8 +80,8 @@ impl Provider for Custom {
             name: "Your own chat",
             webhook_by_hand: true,
             provider_type: "other",
-            templates: false,
-            max_text_chars: outbound::MAX_TEXT_CHARS,
+            templates: true,
+            max_text_chars: send::MAX_TEXT_CHARS,
             profiles: false,
             history: false,
             webhook_per_channel: true,
@@ -87,11 +100,11 @@ impl Provider for Custom {
     }
 
     fn validate(&self, webhook: &VerifiedWebhook) -> Result<(), InvalidWebhook> {
-        events::read(webhook.body())?.into_iter().try_for_each(|event| event.map(drop))
+        events::read(webhook.body(), self.allow_loopback)?.into_iter().try_for_each(|event| event.map(drop))
     }
 
     fn parse(&self, webhook: &VerifiedWebhook) -> Vec<Event> {
-        let kinds = events::read(webhook.body()).unwrap_or_else(|invalid| vec![Err(invalid)]);
+        let kinds = events::read(webhook.body(), self.allow_loopback).unwrap_or_else(|invalid| vec![Err(invalid)]);
         let ignored = EventKind::Ignored { what: "invalid_event" };
         kinds.into_iter().map(|kind| Event { account: None, kind: kind.unwrap_or_else(|_| ignored.clone()) }).collect()
     }
@@ -108,10 +121,7 @@ impl Provider for Custom {
     }
 
     fn plan(&self, draft: &Draft<'_>) -> Result<Vec<PlannedPart>, ProviderError> {
-        if draft.files.is_empty() {
-            return Ok(draft.one_by_one());
-        }
-        Err(outgoing::unsendable("files", "are not sent by this version; send the text alone"))
+        send::plan(draft)
     }
 
     async fn send(&self, credentials: &SecretSlice<u8>, part: &Outgoing<'_>) -> Result<Accepted, ProviderError> {
@@ -119,8 +129,14 @@ impl Provider for Custom {
         chat.send(&self.http, self.clock.now(), part).await
     }
 
-    async fn fetch(&self, _credentials: &SecretSlice<u8>, _source: &FileSource, max: usize) -> Result<Fetched, ProviderError> {
-        Err(download::too_large(max))
+    /// Unsigned and without credentials: an address that nobody else may use is to be unguessable.
+    async fn fetch(&self, _credentials: &SecretSlice<u8>, source: &FileSource, max: usize) -> Result<Fetched, ProviderError> {
+        self.downloads.get(&source.0, None, max.min(send::MAX_FILE_BYTES)).await
+    }
+
+    async fn templates(&self, credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
+        let chat = Chat::read(&credentials::stored(credentials)?, self.allow_loopback)?;
+        chat.templates(&self.http, self.clock.now()).await
     }
 }
 
@@ -131,12 +147,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{clock::SystemClock, model::time::Timestamp, providers::stub, secrets::Secrets};
+    use crate::{model::time::Timestamp, providers::stub::{self, Reply, Stub}, secrets::Secrets};
 
     const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
     fn custom() -> Custom {
-        Custom { http: stub::client(), allow_loopback: true, clock: Arc::new(SystemClock) }
+        Custom::new(&stub::outside("http://127.0.0.1:9"))
+    }
+
+    fn sealed(value: &Value) -> SecretSlice<u8> {
+        SecretSlice::from(value.to_string().into_bytes())
     }
 
     fn trusted(body: &str) -> VerifiedWebhook {
@@ -156,8 +176,7 @@ mod tests {
     fn the_documented_webhook_is_verified_and_read() {
         let secrets = Secrets::parse(&json!({"encryption_key": "1:".to_owned() + &"AAAA".repeat(10) + "AAA="}).to_string());
         let Ok(secrets) = secrets else { panic!("the secret of this test is malformed") };
-        let sealed = |value: Value| SecretSlice::from(value.to_string().into_bytes());
-        let credentials = sealed(json!({"send_url": "https://chat.example.com/", "signing_secret": SECRET}));
+        let credentials = sealed(&json!({"send_url": "https://chat.example.com/", "signing_secret": SECRET}));
         let now = Timestamp::from_secs(1_767_225_700);
         let keys = WebhookKeys { secrets: &secrets, credentials: Some(&credentials), now };
         let body = include_bytes!("../../../../tests/fixtures/custom/signed.json");
@@ -171,7 +190,7 @@ mod tests {
 
         let keyless = WebhookKeys { secrets: &secrets, credentials: None, now };
         assert_eq!(custom().verify(signed(body, signature), &keyless).unwrap_err(), WebhookRefused::NoKey);
-        let unreadable = sealed(json!({"signing_secret": "whsec_short"}));
+        let unreadable = sealed(&json!({"signing_secret": "whsec_short"}));
         let unreadable = WebhookKeys { secrets: &secrets, credentials: Some(&unreadable), now };
         assert_eq!(custom().verify(signed(body, signature), &unreadable).unwrap_err(), WebhookRefused::NoKey);
         assert_eq!(custom().verify(signed(b"{}", signature), &keys).unwrap_err(), WebhookRefused::Mismatch);
@@ -188,5 +207,37 @@ mod tests {
         let webhook = trusted("no json");
         assert_eq!(custom().validate(&webhook).unwrap_err().field, "body");
         assert_eq!(custom().parse(&webhook).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn files_are_fetched_like_anybody_would() {
+        let headers = || vec![("content-type", "image/png")];
+        let chat = Stub::start([
+            Reply::Answer(200, headers(), "bytes".to_owned()),
+            Reply::text(404, ""),
+        ])
+        .await;
+        let credentials = sealed(&json!({"send_url": chat.url, "signing_secret": SECRET}));
+        let source = FileSource(format!("{}/files/1?key=2", chat.url));
+        let file = custom().fetch(&credentials, &source, 5).await.unwrap();
+        assert_eq!((&file.bytes[..], file.mime.as_deref()), (&b"bytes"[..], Some("image/png")));
+        let seen = &chat.seen()[0];
+        assert_eq!(seen.line, "GET /files/1?key=2");
+        assert!(["authorization", "webhook-signature", "cookie"].iter().all(|name| !seen.headers.contains_key(*name)));
+
+        assert_eq!(custom().fetch(&credentials, &source, 5).await.unwrap_err().code(), "http_404");
+        let inside = FileSource("https://169.254.169.254/latest".to_owned());
+        assert_eq!(custom().fetch(&credentials, &inside, 5).await.unwrap_err().code(), "address_refused");
+        assert_eq!(chat.seen().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn templates_are_asked_for_with_the_channels_own_secret() {
+        let chat = Stub::start([Reply::json(200, &json!({"templates": []}))]).await;
+        let credentials = sealed(&json!({"send_url": chat.url, "signing_secret": SECRET}));
+        assert_eq!(custom().templates(&credentials).await.unwrap(), []);
+        assert!(chat.seen()[0].headers.contains_key("webhook-signature"));
+        let unreadable = sealed(&json!({}));
+        assert!(matches!(custom().templates(&unreadable).await, Err(ProviderError::Refused { .. })));
     }
 }

@@ -1,5 +1,5 @@
-//! Calls to a chat's own address: the ping when it is connected, and messages. Signed, to guarded addresses only, never
-//! repeated.
+//! Calls to a chat's own address: signed, to guarded addresses only, never repeated. The ping when it is connected is here,
+//! messages are in `send.rs`, templates in `templates.rs`.
 
 use std::time::Duration;
 
@@ -10,28 +10,17 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{
-    events::is_id,
-    signature::{self, SigningSecret},
-};
+use super::signature::{self, SigningSecret};
 use crate::{
     http::outside,
-    model::{
-        ids::{AccountId, ProviderMessageId},
-        time::Timestamp,
-    },
+    model::{ids::AccountId, time::Timestamp},
     providers::{
-        Accepted, Account, Outgoing, credentials,
+        Account, credentials,
         error::{ProviderError, Refusal},
-        outgoing::{PartContent, unsendable},
         transport,
     },
 };
 
-/// Longest text in one message. Any such text fits into the bundle's limit for stored text, 32 KiB.
-pub(super) const MAX_TEXT_CHARS: usize = 8192;
-/// Longest answer that is read.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How long to wait when the chat says "too many" and not for how long.
 const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 
@@ -86,41 +75,8 @@ impl Chat {
         }
     }
 
-    /// Sends a message. Its id is also the webhook's, by which the chat can tell a repetition.
-    pub(super) async fn send(
-        &self,
-        http: &reqwest::Client,
-        now: Timestamp,
-        message: &Outgoing<'_>,
-    ) -> Result<Accepted, ProviderError> {
-        let Some(("user", to)) = message.to.as_str().split_once(':') else {
-            return Err(refused(Refusal::NotFound, "unknown_recipient", "The customer has no id in the chat."));
-        };
-        let PartContent::Text(text) = message.content else {
-            return Err(unsendable("files", "are not sent by this version; send the text alone"));
-        };
-        let own_id = message.id.to_string();
-        let body = json!({
-            "version": 1,
-            "type": "message",
-            "id": own_id,
-            "to": {"id": to, "name": message.customer.name},
-            "text": text,
-            "sent_at": message.sent_at.rfc3339(),
-        });
-        let response = self.post(http, now, &own_id, &body).await?;
-        if !response.status().is_success() {
-            return Err(of_answer(&response));
-        }
-        // The status has said that the chat took it; without an id of its own the message keeps ours.
-        let answer = transport::body(response, MAX_ANSWER_BYTES).await.ok().flatten().unwrap_or_default();
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-        let chats_id = answer.get("id").and_then(Value::as_str).filter(|id| is_id(id));
-        let provider_id = ProviderMessageId::parse(chats_id.unwrap_or(&own_id));
-        Ok(provider_id.map_err(|_| ProviderError::Uncertain { code: "no_message_id".to_owned() })?.into())
-    }
-
-    async fn post(
+    /// Posts `body`, signed. `id` tells a repetition.
+    pub(super) async fn post(
         &self,
         http: &reqwest::Client,
         now: Timestamp,
@@ -146,12 +102,12 @@ pub(super) fn signing_secret(credentials: &Value) -> Result<SigningSecret, Provi
         .ok_or_else(|| credentials::invalid("signing_secret", "must be whsec_ and 24 to 64 bytes in base64"))
 }
 
-fn refused(refusal: Refusal, code: impl Into<String>, message: &str) -> ProviderError {
+pub(super) fn refused(refusal: Refusal, code: impl Into<String>, message: &str) -> ProviderError {
     ProviderError::Refused { refusal, code: code.into(), message: message.to_owned() }
 }
 
 /// What another answer than 2xx says, as documented for chats.
-fn of_answer(response: &reqwest::Response) -> ProviderError {
+pub(super) fn of_answer(response: &reqwest::Response) -> ProviderError {
     let status = response.status();
     let code = format!("http_{}", status.as_u16());
     match status {
@@ -160,6 +116,9 @@ fn of_answer(response: &reqwest::Response) -> ProviderError {
         }
         StatusCode::FORBIDDEN => refused(Refusal::Forbidden, code, "The chat does not allow messages to this customer."),
         StatusCode::NOT_FOUND | StatusCode::GONE => refused(Refusal::NotFound, code, "The chat does not know this customer."),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            refused(Refusal::Invalid, code, "The chat does not take such files. Send them another way.")
+        }
         StatusCode::TOO_MANY_REQUESTS => {
             let retry_after = transport::retry_after(response.headers()).unwrap_or(DEFAULT_WAIT);
             ProviderError::RateLimited { code, retry_after }
@@ -184,76 +143,9 @@ mod tests {
         Chat::read(&json!({"send_url": url, "signing_secret": SECRET}), true).unwrap()
     }
 
-    async fn send(url: &str) -> Result<Accepted, ProviderError> {
-        let draft = Draft::new("user:customer-7");
-        chat(url).send(&stub::client(), NOW, &draft.outgoing("Grüße")).await
-    }
-
     fn is_signed(seen: &Seen) -> bool {
         let headers: &HeaderMap = &seen.headers;
         SigningSecret::parse(SECRET).unwrap().verify(headers, &seen.body, NOW).is_ok()
-    }
-
-    #[tokio::test]
-    async fn a_message_is_sent_signed() {
-        let stub = Stub::start([Reply::json(200, &json!({"id": "out-1"}))]).await;
-        let sent = send(&format!("{}/hook?key=1", stub.url)).await.unwrap();
-        assert_eq!(sent.provider_ids[0].as_str(), "out-1");
-        let seen = &stub.seen()[0];
-        assert_eq!(seen.line, "POST /hook?key=1");
-        assert_eq!(seen.headers["content-type"], "application/json");
-        assert_eq!(seen.headers["webhook-id"], stub::message_id().as_str());
-        assert!(is_signed(seen));
-        assert_eq!(
-            seen.json(),
-            json!({
-                "version": 1,
-                "type": "message",
-                "id": stub::message_id().as_str(),
-                "to": {"id": "customer-7", "name": "Ada L."},
-                "text": "Grüße",
-                "sent_at": "2026-01-01T00:00:00.000Z",
-            })
-        );
-    }
-
-    #[tokio::test]
-    async fn without_an_id_of_its_own_the_message_keeps_ours() {
-        for body in ["", "ok", "{}", r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"with space"}"#, r#"{"id":7}"#] {
-            let stub = Stub::start([Reply::text(202, body)]).await;
-            assert_eq!(send(&stub.url).await.unwrap().provider_ids[0].as_str(), stub::message_id().as_str(), "{body}");
-        }
-        let stub = Stub::start([Reply::text(200, &"x".repeat(MAX_ANSWER_BYTES + 1))]).await;
-        assert_eq!(send(&stub.url).await.unwrap().provider_ids[0].as_str(), stub::message_id().as_str());
-    }
-
-    #[tokio::test]
-    async fn answers_become_errors() {
-        let cases = [
-            (Reply::text(400, "secret words"), "refused (http_400): The chat did not accept this message."),
-            (Reply::text(401, ""), "refused (http_401): The chat does not accept our signature. Reconnect the channel."),
-            (Reply::text(403, ""), "refused (http_403): The chat does not allow messages to this customer."),
-            (Reply::text(404, ""), "refused (http_404): The chat does not know this customer."),
-            (Reply::text(410, ""), "refused (http_410): The chat does not know this customer."),
-            (
-                Reply::Answer(307, vec![("location", "/x")], String::new()),
-                "refused (http_307): The chat did not accept this message.",
-            ),
-            (Reply::text(429, ""), "rate limited (http_429)"),
-            (Reply::text(503, ""), "failed (http_503), nothing was sent"),
-            (Reply::text(500, ""), "outcome unknown (http_500)"),
-            (Reply::text(504, ""), "outcome unknown (http_504)"),
-            (Reply::Never, "outcome unknown (timeout)"),
-        ];
-        for (reply, expected) in cases {
-            let stub = Stub::start([reply]).await;
-            assert_eq!(send(&stub.url).await.unwrap_err().to_string(), expected);
-            assert_eq!(stub.seen().len(), 1, "never repeated, no redirect followed: {expected}");
-        }
-        let stub = Stub::start([Reply::Answer(429, vec![("retry-after", "7")], String::new())]).await;
-        let Err(ProviderError::RateLimited { retry_after, .. }) = send(&stub.url).await else { panic!("not limited") };
-        assert_eq!(retry_after.as_secs(), 7);
-        assert_eq!(send(&stub::closed_port().await).await.unwrap_err().to_string(), "failed (connect), nothing was sent");
     }
 
     #[tokio::test]

@@ -1,9 +1,14 @@
 //! WhatsApp Business Cloud API (Meta). Webhooks come for all connected numbers to one address and are told apart by the
 //! phone number id in them; sends go to the Graph API with the channel's own token.
 
+mod cards;
 mod connect;
 mod content;
 mod errors;
+mod history;
+mod message;
+mod news;
+mod party;
 mod send;
 mod webhook;
 

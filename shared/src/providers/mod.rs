@@ -268,6 +268,12 @@ pub trait Provider: Send + Sync {
         Ok(Profile::default())
     }
 
+    /// Whether a template can be sent with nothing but texts in its gaps. One that can't is listed, and a text that looks
+    /// like it is not taken for it.
+    fn is_fillable(&self, _template: &Template) -> bool {
+        true
+    }
+
     /// The approved templates.
     async fn templates(&self, _credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
         Ok(Vec::new())

@@ -35,7 +35,7 @@ fn meaning(code: i64, subcode: Option<i64>) -> Option<Meaning> {
     use Verdict::{Refused, Transient, Wait};
     const HOUR: u64 = 3600;
     Some(match code {
-        190 | 0 => (Refused(Unauthorized), "token_invalid", "WhatsApp no longer accepts the channel's access token. Reconnect the channel."),
+        190 | 102 | 0 => (Refused(Unauthorized), "token_invalid", "WhatsApp no longer accepts the channel's access token. Reconnect the channel."),
         3 | 10 | 200..=299 | 131_005 => (Refused(Unauthorized), "permission_missing", "The channel's access token lacks a permission at WhatsApp. Reconnect the channel."),
         131_045 | 133_010 => (Refused(Unauthorized), "number_not_registered", "The channel's phone number is not registered with WhatsApp. Register it and reconnect the channel."),
         368 | 131_031 => (Refused(Suspended), "account_locked", "WhatsApp has locked the business account."),
@@ -52,7 +52,7 @@ fn meaning(code: i64, subcode: Option<i64>) -> Option<Meaning> {
         132_015 | 132_016 => (Refused(Forbidden), "template_paused", "WhatsApp has paused or disabled this template."),
         100 | 131_008 | 131_009 | 131_051 => (Refused(Invalid), "invalid_message", "WhatsApp does not accept this message."),
         131_052 | 131_053 => (Refused(Invalid), "media_failed", "WhatsApp could not process the file."),
-        132_000 | 132_005 | 132_007 | 132_012 | 132_068 | 132_069 => (Refused(Invalid), "template_invalid", "The template and its parameters do not fit."),
+        132_000 | 132_005 | 132_007 | 132_012 | 132_018 | 132_068 | 132_069 => (Refused(Invalid), "template_invalid", "The template and its parameters do not fit."),
         130_429 => (Wait(5), "throughput", "The phone number sends too many messages at once."),
         131_056 => (Wait(6), "pair_rate", "Too many messages to this customer in a short time."),
         131_048 => (Wait(HOUR), "spam_limit", "WhatsApp limits this phone number because of its quality rating."),
@@ -125,6 +125,15 @@ pub(super) fn of_status(status: &Value) -> FailureReason {
     FailureReason { code: word.to_owned(), text: sentence.to_owned() }
 }
 
+/// Why the account can't be used, if that is what an error in a webhook says that belongs to no message.
+pub(super) fn suspension(error: &Value) -> Option<&'static str> {
+    let code = lenient::integer(error, "/code")?;
+    match meaning(code, lenient::integer(error, "/error_subcode"))? {
+        (Verdict::Refused(Refusal::Suspended), _, sentence) => Some(sentence),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -150,7 +159,7 @@ mod tests {
         use Refusal::{Forbidden, Invalid, NotFound, Suspended, Unauthorized};
         use Verdict::{Refused, Transient, Wait};
         let rows: [(&[i64], Verdict); 13] = [
-            (&[190, 0], Refused(Unauthorized)),
+            (&[190, 102, 0], Refused(Unauthorized)),
             (&[3, 10, 200, 250, 299, 131_005], Refused(Unauthorized)),
             (&[131_045, 133_010], Refused(Unauthorized)),
             (&[368, 131_031, 131_042, 131_044], Refused(Suspended)),
@@ -158,7 +167,7 @@ mod tests {
             (&[131_047, 131_026, 131_049, 131_050, 130_472, 130_403, 139_100, 139_103], Refused(Forbidden)),
             (&[131_021, 131_030, 130_497, 137_000, 131_062, 131_063, 132_015, 132_016], Refused(Forbidden)),
             (&[100, 131_008, 131_009, 131_051, 131_052, 131_053], Refused(Invalid)),
-            (&[132_000, 132_005, 132_007, 132_012, 132_068, 132_069], Refused(Invalid)),
+            (&[132_000, 132_005, 132_007, 132_012, 132_018, 132_068, 132_069], Refused(Invalid)),
             (&[130_429], Wait(5)),
             (&[131_056], Wait(6)),
             (&[131_048, 4, 80_007, 131_064, 133_016], Wait(3600)),

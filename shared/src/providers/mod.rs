@@ -12,7 +12,7 @@ pub mod outgoing;
 mod stub;
 mod transport;
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -263,6 +263,12 @@ pub trait Provider: Send + Sync {
     /// provider's own hosts alone.
     async fn fetch(&self, credentials: &SecretSlice<u8>, source: &FileSource, max: usize) -> Result<Fetched, ProviderError>;
 
+    /// How much longer than a message's `reply_by` says a customer may be written to on a channel with these credentials:
+    /// some businesses are allowed more than others. `Outgoing.reply_by` is the message's all the same.
+    fn reply_extension(&self, _credentials: &SecretSlice<u8>) -> Duration {
+        Duration::ZERO
+    }
+
     /// Asks who a customer is. Only called where [`Traits::profiles`] says so; an empty answer is a normal one.
     async fn profile(&self, _credentials: &SecretSlice<u8>, _customer: &ContactKey) -> Result<Profile, ProviderError> {
         Ok(Profile::default())
@@ -375,6 +381,8 @@ macro_rules! providers {
 providers! {
     /// WhatsApp Business Cloud API.
     whatsapp: Whatsapp,
+    /// Facebook Messenger.
+    messenger: Messenger,
     /// A company's own chat, by the bundle's own JSON.
     custom: Custom,
 }

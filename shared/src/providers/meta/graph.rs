@@ -106,6 +106,16 @@ impl Graph {
         self.call(self.http.post(self.url(&[id, edge])).timeout(UPLOAD_TIMEOUT).multipart(form), token).await
     }
 
+    /// Posts to an edge of an object what stands in the address alone, e.g. to `subscribed_apps`.
+    pub(in crate::providers) async fn post_query(
+        &self,
+        token: &SecretString,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, ProviderError> {
+        self.call(self.http.post(self.url(path)).query(query), token).await
+    }
+
     /// Deletes an object, or what an edge of it stands for.
     pub(in crate::providers) async fn delete(&self, token: &SecretString, path: &[&str]) -> Result<Value, ProviderError> {
         self.call(self.http.delete(self.url(path)), token).await

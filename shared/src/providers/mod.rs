@@ -348,6 +348,8 @@ macro_rules! providers {
 providers! {
     /// WhatsApp Business Cloud API.
     whatsapp: Whatsapp,
+    /// Telegram Bot API.
+    telegram: Telegram,
     /// A company's own chat, by the bundle's own JSON.
     custom: Custom,
 }

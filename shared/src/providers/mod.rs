@@ -383,6 +383,8 @@ providers! {
     whatsapp: Whatsapp,
     /// Facebook Messenger.
     messenger: Messenger,
+    /// Telegram Bot API.
+    telegram: Telegram,
     /// A company's own chat, by the bundle's own JSON.
     custom: Custom,
 }

@@ -181,6 +181,7 @@ pub struct CredentialField {
 
 /// What a provider can do, for the set-up page and the checks before sending.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Traits {
     /// What people call it.
     pub name: &'static str,

@@ -86,7 +86,7 @@ pub(super) async fn check(graph: &Graph, value: &Value) -> Result<Account, Provi
         kept["human_agent"] = "yes".into();
     }
     let id = AccountId::parse(&page_id).map_err(|_| credentials::invalid("page_id", "is too long"))?;
-    Ok(Account { id, credentials: kept })
+    Ok(Account { id, group: None, credentials: kept })
 }
 
 /// A refusal, at the field that it is about.

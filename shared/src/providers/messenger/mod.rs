@@ -82,6 +82,8 @@ impl Provider for Messenger {
 
     fn traits(&self) -> Traits {
         Traits {
+            name: "Facebook Messenger",
+            webhook_by_hand: true,
             provider_type: "facebook",
             templates: false,
             max_text_chars: send::MAX_TEXT_CHARS,

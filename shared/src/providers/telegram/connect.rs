@@ -68,6 +68,7 @@ pub(super) async fn check(api: &Api, value: &Value) -> Result<Account, ProviderE
     let id = id.and_then(|id| AccountId::parse(&id).ok());
     let id = id.ok_or_else(|| credentials::invalid("bot_token", "does not belong to a bot"))?;
     Ok(Account {
+        group: None,
         credentials: json!({
             "bot_token": token.expose_secret(),
             "bot_id": id.as_str(),

@@ -65,6 +65,8 @@ impl Provider for Telegram {
 
     fn traits(&self) -> Traits {
         Traits {
+            name: "Telegram",
+            webhook_by_hand: false,
             provider_type: "other",
             templates: false,
             max_text_chars: plan::MAX_DRAFT_CHARS,

@@ -51,6 +51,8 @@ pub struct InboundMessage {
     pub provider_id: ProviderMessageId,
     /// `In` for the customer's own, `Out` for the company's.
     pub direction: Direction,
+    /// Whether it was written before the channel was connected, and is told of now.
+    pub past: bool,
     /// The customer in the chat, whoever wrote. `keys` is not empty.
     pub customer: Customer,
     /// Whether `customer.name` is really what the provider calls them, not a stand-in.
@@ -78,6 +80,7 @@ impl InboundMessage {
         Self {
             provider_id,
             direction: Direction::In,
+            past: false,
             customer,
             name_known: true,
             sent_at: None,

@@ -143,8 +143,9 @@ async fn store_all(ports: &ReceivePorts<'_>, now: Timestamp, groups: Groups<'_>)
         .into_values()
         .map(|group| async move {
             let mut outcomes = Vec::with_capacity(group.len());
-            for (index, owner, kind) in group {
-                outcomes.push(store_event(ports, now, index, owner, kind).await);
+            let last = group.len().saturating_sub(1);
+            for (position, (index, owner, kind)) in group.into_iter().enumerate() {
+                outcomes.push(store_event(ports, now, index, owner, kind, position == last).await);
             }
             outcomes
         })
@@ -184,9 +185,14 @@ async fn store_event(
     index: usize,
     owner: &AccountOwner,
     kind: &EventKind,
+    is_last: bool,
 ) -> Result<Outcome, StoreError> {
     let channel = &owner.channel;
     match kind {
+        // Of what was before, Pipedrive is told by one message of each customer: it asks for the others.
+        EventKind::Message(message) if message.past => {
+            store_message(ports, Origin::past(now, index, is_last), owner, message).await
+        }
         EventKind::Message(message) => store_message(ports, Origin::live(now, index), owner, message).await,
         EventKind::Status(update) => news::store_status(ports, now, channel, update).await,
         EventKind::Receipt(receipt) => news::store_receipt(ports, now, channel, receipt).await,

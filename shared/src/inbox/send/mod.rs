@@ -27,7 +27,6 @@ use crate::{
         message::{Direction, FailureReason, Message, Part, Sending},
         status::Status,
         template::{self, FilledTemplate},
-        time::Timestamp,
     },
     providers::{Draft, Provider, Registry},
     secrets::SecretCache,
@@ -95,11 +94,14 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     let provider = ports.providers.get(channel.provider);
     let now = ports.clock.now();
     check(&request, &channel, &conversation, provider)?;
-    let template = template_for(ports, &request, &conversation, provider, now).await?;
-
     let secrets = ports.secrets.get().await?;
     let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
     let credentials = secrets.vault.open(&channel.seal_context(), sealed)?;
+    let window_end = conversation.reply_by.map(|until| until.plus(provider.reply_extension(&credentials)));
+    let template = match window_end {
+        Some(until) if until <= now => Some(template_for(ports, &request, provider).await?),
+        _ => None,
+    };
     let links = Links::new(&secrets.vault, ports.public_url, now)?;
     let message_id = conversation.id.message(&Place::new(now, now, 0));
     let files = draft::files(request.files, &message_id, &links);
@@ -193,23 +195,17 @@ fn check(
 async fn template_for(
     ports: &SendPorts<'_>,
     request: &SendRequest,
-    conversation: &Conversation,
     provider: &dyn Provider,
-    now: Timestamp,
-) -> Result<Option<FilledTemplate>, InboxError> {
-    let traits = provider.traits();
-    if conversation.reply_by.is_none_or(|until| until > now) {
-        return Ok(None);
-    }
+) -> Result<FilledTemplate, InboxError> {
     let over = "the time to reply to the customer's last message is over";
-    if !traits.templates {
+    if !provider.traits().templates {
         return Err(InboxError::Forbidden(over.to_owned()));
     }
     let ports = TemplatePorts { store: ports.templates, providers: ports.providers, secrets: ports.secrets, clock: ports.clock };
     let known = if request.files.is_empty() { templates::of_channel(&ports, &request.channel).await? } else { Vec::new() };
     let fillable: Vec<_> = known.into_iter().filter(|template| provider.can_fill(template)).collect();
     let filled = template::find(&fillable, &request.text);
-    filled.map(Some).ok_or_else(|| {
+    filled.ok_or_else(|| {
         InboxError::Forbidden(format!("{over}; until they write again, only the text of an approved template can be sent"))
     })
 }

@@ -76,7 +76,7 @@ pub(super) async fn check(graph: &Graph, value: &Value) -> Result<Account, Provi
     }
     Ok(Account {
         id: AccountId::parse(number).map_err(|_| credentials::invalid("phone_number_id", "is too long"))?,
-        group: None,
+        group: AccountId::parse(&format!("waba:{waba}")).ok(),
         credentials: json!({
             "phone_number_id": number,
             "waba_id": waba,
@@ -173,7 +173,10 @@ mod tests {
         let number = || Reply::json(200, &json!({"id": "3000000001"}));
         let cases = [
             (vec![unknown()], "refused (invalid_credentials): credentials.phone_number_id is unknown to Meta"),
-            (vec![Reply::json(200, &json!({"id": "3"}))], "refused (invalid_credentials): credentials.phone_number_id is not what"),
+            (
+                vec![Reply::json(200, &json!({"id": "3"}))],
+                "refused (invalid_credentials): credentials.phone_number_id is not what",
+            ),
             (vec![number(), unknown()], "refused (invalid_credentials): credentials.waba_id is unknown to Meta"),
             (vec![number(), numbers(&["3"])], "refused (invalid_credentials): credentials.waba_id is the id of another"),
             (

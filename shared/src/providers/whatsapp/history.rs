@@ -30,7 +30,14 @@ pub(super) fn events(value: &Value) -> Vec<Result<EventKind, &'static str>> {
         Direction::In => message::received(item, contacts),
         Direction::Out => message::echo(item, contacts),
     });
-    parts.chain(files).collect()
+    parts.chain(files).map(|event| event.map(past)).collect()
+}
+
+fn past(mut event: EventKind) -> EventKind {
+    if let EventKind::Message(message) = &mut event {
+        message.past = true;
+    }
+    event
 }
 
 fn thread_events(thread: &Value, number: Option<&str>) -> Vec<Result<EventKind, &'static str>> {

@@ -89,6 +89,15 @@ impl Phones {
         });
     }
 
+    /// Changes what a line says.
+    pub fn edit(&self, customer: &str, id: &str, text: &str) {
+        self.change(customer, |chat| {
+            if let Some(line) = chat.lines.iter_mut().find(|line| line.id == id) {
+                text.clone_into(&mut line.text);
+            }
+        });
+    }
+
     /// Sets what a phone does.
     pub fn set_behaviour(&self, customer: &str, behaviour: Behaviour) {
         self.change(customer, |chat| chat.behaviour = behaviour);
@@ -113,6 +122,11 @@ impl Phones {
     /// When the customer last wrote.
     pub fn last_written(&self, customer: &str) -> Option<Timestamp> {
         self.chat(customer)?.lines.iter().filter(|line| line.own).map(|line| line.at).max()
+    }
+
+    /// Takes a line away.
+    pub fn remove(&self, customer: &str, id: &str) {
+        self.change(customer, |chat| chat.lines.retain(|line| line.id != id));
     }
 
     fn change(&self, customer: &str, change: impl FnOnce(&mut Chat)) {

@@ -124,6 +124,11 @@ impl Phones {
         self.chat(customer)?.lines.iter().filter(|line| line.own).map(|line| line.at).max()
     }
 
+    /// Takes a line away.
+    pub fn remove(&self, customer: &str, id: &str) {
+        self.change(customer, |chat| chat.lines.retain(|line| line.id != id));
+    }
+
     fn change(&self, customer: &str, change: impl FnOnce(&mut Chat)) {
         let mut chats = locked(&self.0);
         let new = || Chat { customer: customer.to_owned(), name: customer.to_owned(), ..Chat::default() };

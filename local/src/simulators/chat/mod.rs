@@ -3,16 +3,21 @@
 //! It shares no code with the bundle's side, so that a misreading shows.
 
 mod api;
+mod handset;
+mod request;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use axum::Router;
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
@@ -21,12 +26,15 @@ use shared::{
 
 use super::{
     locked,
-    phones::{Behaviour, Line, Phones},
+    phones::{Behaviour, Line, LineFile, Phones},
     webhooks::{Post, Webhooks},
 };
 
 /// The secret that both sides sign with: `whsec_` and 32 bytes in base64.
 pub const SIGNING_SECRET: &str = "whsec_TG9jYWwgY2hhdCdzIHNlY3JldCwgMzIgYnl0ZXMhISE=";
+
+/// How long a file of the company may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A message that the company sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +45,29 @@ pub struct Sent {
     pub message: String,
     /// Which customer it is for.
     pub to: String,
-    /// What it says.
+    /// What it says; empty if there is nothing but files.
     pub text: String,
+    /// Its files, by which [`super::handset::Handset::file`] finds them once they are fetched.
+    pub files: Vec<LineFile>,
+    /// What it answers.
+    pub reply_to: Option<String>,
+    /// The id of the template that it is.
+    pub template: Option<String>,
     /// When it came.
     pub at: Timestamp,
+}
+
+/// A text that the chat lets through after the reply window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Template {
+    /// The chat's id of it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its language.
+    pub language: String,
+    /// What it says, with gaps like `{{1}}`.
+    pub content: String,
 }
 
 /// What goes wrong with the next message that the company sends.
@@ -61,11 +88,16 @@ struct Inner {
     clock: Arc<dyn Clock>,
     webhooks: Webhooks,
     phones: Phones,
+    http: reqwest::Client,
     state: Mutex<State>,
 }
 
 struct State {
     sent: Vec<Sent>,
+    // By their ids: MIME type and contents.
+    files: BTreeMap<String, (String, Bytes)>,
+    templates: Vec<Template>,
+    window: Option<Duration>,
     faults: VecDeque<Fault>,
     violations: Vec<String>,
     status_pause: Duration,
@@ -83,13 +115,22 @@ impl Chat {
         }));
         let state = State {
             sent: Vec::new(),
+            files: BTreeMap::new(),
+            templates: Vec::new(),
+            window: None,
             faults: VecDeque::new(),
             violations: Vec::new(),
             status_pause: Duration::from_millis(5),
             made: 0,
         };
-        let inner = Inner { url: url.to_owned(), clock, webhooks, phones: Phones::default(), state: Mutex::new(state) };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner {
+            url: url.to_owned(),
+            clock,
+            webhooks,
+            phones: Phones::default(),
+            http: reqwest::Client::builder().timeout(FETCH_TIMEOUT).build().unwrap_or_default(),
+            state: Mutex::new(state),
+        }))
     }
 
     /// What the company enters to connect it.
@@ -114,13 +155,59 @@ impl Chat {
 
     /// A customer writes, or wrote at `at`. Answers the chat's id of the message.
     pub fn receive(&self, customer: &str, name: &str, text: &str, at: Timestamp) -> String {
+        self.written(customer, name, at, json!({ "text": text }), text, Vec::new())
+    }
+
+    /// A customer sends something at `at`: `what` of a message event, shown on the phone as `line` and `files`.
+    fn written(&self, customer: &str, name: &str, at: Timestamp, what: Value, line: &str, files: Vec<LineFile>) -> String {
         let id = self.new_id("msg");
-        let line = Line { id: id.clone(), own: true, text: text.to_owned(), at, status: Status::Read, files: Vec::new() };
-        self.0.phones.add(customer, name, line);
+        self.0.phones.add(customer, name, shown(&id, true, line, at, files));
+        let mut event = json!({"type": "message", "id": id, "from": {"id": customer, "name": name}, "sent_at": at.rfc3339()});
+        if let Some(window) = locked(&self.0.state).window {
+            event["reply_by"] = at.plus(window).rfc3339().into();
+        }
+        if let (Some(event), Value::Object(what)) = (event.as_object_mut(), what) {
+            event.extend(what);
+        }
+        self.0.webhooks.queue(event);
+        id
+    }
+
+    /// Somebody of the company answers in the chat's own console, past Pigeonpost. Answers the chat's id of the message.
+    pub fn console_writes(&self, customer: &str, text: &str) -> String {
+        let (id, at) = (self.new_id("msg"), self.0.clock.now());
+        self.0.phones.add(customer, "", shown(&id, false, text, at, Vec::new()));
         self.0.webhooks.queue(json!({
-            "type": "message", "id": id, "from": {"id": customer, "name": name}, "text": text, "sent_at": at.rfc3339(),
+            "type": "message", "id": id, "direction": "out", "to": {"id": customer}, "text": text, "sent_at": at.rfc3339(),
         }));
         id
+    }
+
+    /// Reports that a customer has read everything that was sent until now.
+    pub fn read_all(&self, customer: &str) {
+        let now = self.0.clock.now();
+        for sent in self.sent().iter().filter(|sent| sent.to == customer) {
+            self.0.phones.tick(customer, &sent.id, Status::Read);
+        }
+        self.0.webhooks.queue(json!({
+            "type": "receipt", "from": {"id": customer}, "status": "read", "up_to": now.rfc3339(),
+        }));
+    }
+
+    /// What the company may send after the reply window.
+    pub fn set_templates(&self, templates: Vec<Template>) {
+        locked(&self.0.state).templates = templates;
+    }
+
+    /// For how long a customer may be answered freely; without end unless told otherwise.
+    pub fn set_window(&self, window: Option<Duration>) {
+        locked(&self.0.state).window = window;
+    }
+
+    fn is_window_closed(&self, customer: &str) -> bool {
+        let window = locked(&self.0.state).window;
+        let last = self.0.phones.last_written(customer);
+        window.is_some_and(|window| last.is_none_or(|last| last.plus(window) <= self.0.clock.now()))
     }
 
     /// What the company sent, oldest first.
@@ -168,33 +255,69 @@ impl Chat {
         format!("{kind}-{}-{}", state.made, &uuid::Uuid::new_v4().simple().to_string()[..8])
     }
 
-    /// Takes a message: it appears at the customer's, and statuses follow.
-    fn accept(&self, message: &str, to: &str, text: &str) -> Sent {
+    /// Takes a message: it appears at the customer's, its files are fetched, and statuses follow.
+    fn accept(&self, message: &request::Message<'_>) -> Sent {
         let (id, at) = (self.new_id("out"), self.0.clock.now());
-        let sent = Sent { id, message: message.to_owned(), to: to.to_owned(), text: text.to_owned(), at };
-        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent, files: Vec::new() };
-        self.0.phones.add(to, "", line);
+        let files: Vec<LineFile> = message.files.iter().map(|file| self.announced(file)).collect();
+        let sent = Sent {
+            id: id.clone(),
+            message: message.id.to_owned(),
+            to: message.to.to_owned(),
+            text: message.text.to_owned(),
+            files: files.clone(),
+            reply_to: message.reply_to.map(str::to_owned),
+            template: message.template.map(str::to_owned),
+            at,
+        };
+        self.0.phones.add(message.to, "", shown(&id, false, message.text, at, files.clone()));
         let pause = {
             let mut state = locked(&self.0.state);
             state.sent.push(sent.clone());
             state.status_pause
         };
-        let steps: &[Status] = match self.0.phones.behaviour(to) {
+        let steps: &[Status] = match self.0.phones.behaviour(message.to) {
             Behaviour::Reads => &[Status::Delivered, Status::Read],
             Behaviour::Receives => &[Status::Delivered],
             Behaviour::Off => &[],
             Behaviour::Fails => &[Status::Failed],
         };
-        let (chat, message) = (self.clone(), sent.clone());
+        let sources: Vec<(String, u64)> = message.files.iter().map(|file| (file.url.to_owned(), file.size)).collect();
+        let (chat, to) = (self.clone(), sent.to.clone());
         self.0.webhooks.later(async move {
+            for (file, (url, size)) in files.iter().zip(sources) {
+                chat.fetch(file, &url, size).await;
+            }
             for status in steps {
                 tokio::time::sleep(pause).await;
-                chat.0.phones.tick(&message.to, &message.id, *status);
-                chat.0.webhooks.queue(status_event(&message.id, *status));
+                chat.0.phones.tick(&to, &id, *status);
+                chat.0.webhooks.queue(status_event(&id, *status));
             }
         });
         sent
     }
+
+    fn announced(&self, file: &request::File<'_>) -> LineFile {
+        LineFile { name: file.name.to_owned(), mime: file.mime.to_owned(), id: self.new_id("file") }
+    }
+
+    /// Copies a file of the company, as the documentation asks.
+    async fn fetch(&self, file: &LineFile, url: &str, size: u64) {
+        let fetched = async { self.0.http.get(url).send().await?.error_for_status()?.bytes().await };
+        let problem = match fetched.await {
+            Ok(bytes) if bytes.len() as u64 == size => {
+                locked(&self.0.state).files.insert(file.id.clone(), (file.mime.clone(), bytes));
+                return;
+            }
+            Ok(_) => "a file is not as large as it was said to be".to_owned(),
+            Err(error) => format!("a file could not be fetched: {}", error.without_url()),
+        };
+        locked(&self.0.state).violations.push(problem);
+    }
+}
+
+fn shown(id: &str, own: bool, text: &str, at: Timestamp, files: Vec<LineFile>) -> Line {
+    let status = if own { Status::Read } else { Status::Sent };
+    Line { id: id.to_owned(), own, text: text.to_owned(), at, status, files }
 }
 
 fn status_event(id: &str, status: Status) -> Value {

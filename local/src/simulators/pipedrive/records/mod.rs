@@ -22,6 +22,7 @@ mod route;
 mod search;
 mod slice;
 mod time;
+mod view;
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Notes and leads of the simulated Pipedrive.
+//! Notes and leads of the simulated Pipedrive, and the page that shows them.
 
 use reqwest::Method as Verb;
 
@@ -113,4 +113,28 @@ async fn leads_are_unread_until_seen_and_gone_from_lists_when_archived() {
     let gone = api.call(Verb::DELETE, &format!("v1/leads/{id}"), None).await;
     assert_eq!(gone, (200, json!({"success": true, "data": {"id": id}})));
     assert_eq!(api.sim.leads(DEMO_COMPANY).len(), 0);
+}
+
+#[tokio::test]
+async fn the_page_shows_a_person_with_all_that_is_on_them() {
+    let (api, lead) = Api::with_records().await;
+    api.post("v1/notes", &json!({"content": "<b>Hi</b><img src=x>", "person_id": 1})).await;
+    api.post("v1/notes", &json!({"content": "On the lead", "lead_id": lead})).await;
+    let text = async |path: &str| http().get(format!("{}/{path}", api.sim.url())).send().await.unwrap().text().await.unwrap();
+    let page = text("records").await;
+    for file in ["style.css", "records.css", "records.js"] {
+        assert!(page.contains(&format!("\"{file}\"")) && !text(file).await.is_empty(), "{file}");
+    }
+    assert!(!page.contains("href=\"/") && !page.contains("src=\"/"), "all links are relative");
+    assert!(text("").await.contains("href=\"records\""), "the inbox leads here");
+    let list: Value = serde_json::from_str(&text("records.json").await).unwrap();
+    assert_eq!(list["person"], json!(null));
+    let row = json!({"id": 1, "name": "Ada <b>", "email": null, "phone": "+15550100001", "deals": 1});
+    assert_eq!(list["persons"], json!([row]));
+    let shown: Value = serde_json::from_str(&text("records.json?person=1").await).unwrap();
+    let person = &shown["person"];
+    assert_eq!((&person["owner"], &person["phones"][0]["label"]), (&json!("Ada Admin"), &json!("WhatsApp")));
+    assert_eq!((&person["deals"][0]["pipeline"], &person["deals"][0]["stage"]), (&json!("Sales"), &json!("Contact made")));
+    assert_eq!(person["leads"][0]["title"], "WhatsApp: Ada");
+    assert_eq!((&person["notes"][0]["content"], &person["notes"][1]["content"]), (&json!("On the lead"), &json!("<b>Hi</b>")));
 }

@@ -2,7 +2,10 @@
 
 mod channels;
 mod inbox;
+mod limits;
+mod notes;
 mod oauth;
+mod records;
 
 use std::{
     collections::HashMap,

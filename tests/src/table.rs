@@ -12,18 +12,23 @@ use local::bundle::Bundle;
 /// An item.
 pub type Item = HashMap<String, AttributeValue>;
 
+/// A client of the bundle's table, for what the ports do not do.
+pub fn client(bundle: &Bundle) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .endpoint_url(bundle.dynamodb().endpoint());
+    Client::from_conf(config.build())
+}
+
 /// Every item of the bundle's table.
 ///
 /// # Panics
 /// If the table does not answer.
 #[expect(clippy::expect_used, reason = "tests")]
 pub async fn items(bundle: &Bundle) -> Vec<Item> {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(bundle.dynamodb().endpoint());
-    let scan = Client::from_conf(config.build()).scan().table_name(bundle.dynamodb().table()).consistent_read(true);
+    let scan = client(bundle).scan().table_name(bundle.dynamodb().table()).consistent_read(true);
     scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.expect("the table is read")
 }
 

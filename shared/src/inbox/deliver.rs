@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
+    fetch,
     ports::{OutboxStore, Settlement, StoreError, Then},
     receive::STREAM_GRACE,
     retry,
@@ -111,6 +112,8 @@ pub struct Delivered {
 enum Step {
     Done,
     NotYet,
+    /// It waits for its files, and the later ones with it: order is kept. Whoever fetches them wakes the next round.
+    Hold,
     Stop(Stop),
 }
 
@@ -172,6 +175,7 @@ impl Round<'_> {
             match step {
                 Step::Done => self.done.push(place),
                 Step::NotYet => {}
+                Step::Hold => break,
                 Step::Stop(why) => return Ok(Some(why)),
             }
         }
@@ -190,6 +194,9 @@ impl Round<'_> {
         access: &mut Access,
         mut message: Message,
     ) -> Result<Step, StoreError> {
+        if fetch::is_under_way(&message, self.ports.clock.now()) {
+            return Ok(Step::Hold);
+        }
         if let Sending::Underway { until } = message.sending {
             // Its sender is still at it, and will wake us. Later messages need not wait for it.
             if until > self.ports.clock.now() || !self.ports.outbox.give_up_sending(&message.id, &outcome_unknown()).await? {

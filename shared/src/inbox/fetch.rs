@@ -44,6 +44,15 @@ const MAX_FILE: usize = 100_000_000;
 /// How long a round begins to fetch files: others wait for it in the same batch.
 const ROUND_TIME: Duration = Duration::from_secs(20);
 
+/// How long a message waits for its files before Pipedrive hears of it without them.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Whether `message` is better not shown yet: what came with it is being fetched for the first time, and may be there in
+/// moments. Never for longer than a minute after it arrived.
+pub fn is_under_way(message: &Message, now: Timestamp) -> bool {
+    message.is_incomplete() && message.fetch_rest.is_none() && now.since(message.id.place().arrived_at()) < PATIENCE
+}
+
 /// What fetching needs.
 pub struct FetchPorts<'a> {
     /// The messages.

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn long_texts_may_be_cut_within_a_character() {
         let long = "ä".repeat(LOOK);
-        assert_eq!(mime(&long.as_bytes()[..LOOK + 1], "text/csv"), "text/csv; charset=utf-8");
+        assert_eq!(mime(&long.as_bytes()[..=LOOK], "text/csv"), "text/csv; charset=utf-8");
         assert_eq!(mime(b"broken \xc3", "text/csv"), UNKNOWN);
     }
 

@@ -4,10 +4,13 @@
 use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::model::ids::{CompanyId, UserId};
+use shared::model::{
+    channel::ProviderKind,
+    ids::{CompanyId, UserId},
+};
 use url::Url;
 
-use crate::{bundle::Bundle, simulators};
+use crate::bundle::Bundle;
 
 /// Most redirects that are followed in a row.
 const MAX_REDIRECTS: usize = 10;
@@ -93,19 +96,26 @@ impl Bundle {
         serde_json::from_value(answer.clone()).map_err(|_| unexpected())
     }
 
-    /// Connects the simulated WhatsApp number.
-    pub async fn connect_whatsapp(&self, session: &str) -> Result<Connected, OwnerError> {
-        let number = simulators::whatsapp_number();
-        let credentials = json!({"phone_number_id": number.id, "waba_id": number.waba_id, "access_token": number.token});
-        self.connect(session, "whatsapp", "WhatsApp", &credentials).await
+    /// Connects the demo account of a simulated provider, and tells it where to post to if that is done by hand there.
+    pub async fn connect_demo(&self, session: &str, provider: ProviderKind) -> Result<Connected, OwnerError> {
+        let simulators = self.simulators().ok_or(OwnerError::NoSimulators)?;
+        let (_, name, credentials) =
+            simulators.accounts().into_iter().find(|(kind, ..)| *kind == provider).ok_or(OwnerError::NoSimulators)?;
+        let connected = self.connect(session, provider.as_str(), name, &credentials).await?;
+        if provider == ProviderKind::Custom {
+            simulators.chat.set_webhook(&connected.webhook_url);
+        }
+        Ok(connected)
     }
 
-    /// Connects the simulated company chat, and tells it where to post to.
+    /// Connects the simulated WhatsApp number.
+    pub async fn connect_whatsapp(&self, session: &str) -> Result<Connected, OwnerError> {
+        self.connect_demo(session, ProviderKind::Whatsapp).await
+    }
+
+    /// Connects the simulated company chat.
     pub async fn connect_chat(&self, session: &str) -> Result<Connected, OwnerError> {
-        let chat = &self.simulators().ok_or(OwnerError::NoSimulators)?.chat;
-        let connected = self.connect(session, "custom", "Website chat", &chat.credentials()).await?;
-        chat.set_webhook(&connected.webhook_url);
-        Ok(connected)
+        self.connect_demo(session, ProviderKind::Custom).await
     }
 }
 

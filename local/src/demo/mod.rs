@@ -1,12 +1,12 @@
-//! The demo company: the app installed, a WhatsApp number and a website chat connected, and some history, all of it made
-//! through the front door. [`page`] shows it.
+//! The demo company: the app installed, a channel of each provider connected, and some history, all of it made through the
+//! front door. [`page`] shows it.
 
 pub mod page;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use shared::model::{status::Status, time::Timestamp};
+use serde::Deserialize;
+use shared::model::{channel::ProviderKind, status::Status, time::Timestamp};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
     simulators::{
         Simulators,
         graph::Incoming,
+        handset::{Deed, GivenFile, Handset},
         phones::{Behaviour, Line},
-        pipedrive::{Channel, DEMO_COMPANY, DEMO_USER, InboxError},
+        pipedrive::{Channel, DEMO_COMPANY, DEMO_USER, InboxError, InboxFile},
         whatsapp_number,
     },
 };
@@ -54,9 +55,14 @@ pub enum DemoError {
     },
 }
 
+/// A voice message, spoken by a machine.
+const VOICE: &[u8] = include_bytes!("media/voice.ogg");
+const PICTURE: &[u8] = include_bytes!("media/desk.jpg");
+const OFFER: &[u8] = include_bytes!("media/offer.pdf");
+
 #[derive(Deserialize)]
 struct Thread {
-    provider: Provider,
+    provider: ProviderKind,
     customer: String,
     name: String,
     #[serde(default)]
@@ -64,22 +70,55 @@ struct Thread {
     wrote: Vec<Wrote>,
     #[serde(default)]
     answer: Option<String>,
+    /// A file to go with the answer.
+    #[serde(default)]
+    attach: Option<Given>,
 }
 
+/// What a customer wrote, or did.
 #[derive(Deserialize)]
 struct Wrote {
+    #[serde(default)]
     minutes_ago: u64,
+    #[serde(default)]
     text: String,
+    #[serde(default)]
+    gave: Option<Given>,
 }
 
-/// What customers can be played with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+/// Things that the demo's people send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// The simulated WhatsApp.
-    Whatsapp,
-    /// The simulated company chat.
-    Custom,
+enum Given {
+    Picture,
+    Voice,
+    Offer,
+    Place,
+}
+
+impl Given {
+    /// Name, MIME type and contents, if it is a file.
+    fn file(self) -> Option<(&'static str, &'static str, &'static [u8])> {
+        match self {
+            Self::Picture => Some(("desk.jpg", "image/jpeg", PICTURE)),
+            Self::Voice => Some(("voice.ogg", "audio/ogg", VOICE)),
+            Self::Offer => Some(("offer.pdf", "application/pdf", OFFER)),
+            Self::Place => None,
+        }
+    }
+
+    fn deed(self, caption: &str) -> Deed {
+        match self.file() {
+            Some((name, mime, bytes)) => Deed::File(GivenFile {
+                name: name.to_owned(),
+                mime: mime.to_owned(),
+                voice: self == Self::Voice,
+                bytes: bytes.into(),
+                caption: caption.to_owned(),
+            }),
+            None => Deed::Location { latitude: 51.3813, longitude: -2.3596, name: "Roman Baths".to_owned() },
+        }
+    }
 }
 
 /// Makes the demo company, and tells `progress` what it is at. On data that has it already, its history stays as it is.
@@ -88,20 +127,31 @@ pub async fn set_up(bundle: &Bundle, progress: impl Fn(&str)) -> Result<(), Demo
     progress("installing the app for the demo company");
     bundle.install(DEMO_COMPANY, DEMO_USER).await?;
     let session = bundle.session(DEMO_COMPANY, DEMO_USER).await?;
-    progress("connecting WhatsApp and a website chat");
-    let whatsapp = bundle.connect_whatsapp(&session).await?;
-    bundle.connect_chat(&session).await?;
+    let mut answers = false;
+    for (provider, name, _) in simulators.accounts() {
+        progress(&format!("connecting {name}"));
+        answers |= bundle.connect_demo(&session, provider).await?.delivery == "channels";
+    }
     bundle.settle().await?;
     let threads: Vec<Thread> = serde_json::from_str(HISTORY).map_err(DemoError::History)?;
     let is_new = simulators.pipedrive.conversations().is_empty();
+    let handsets = simulators.handsets();
+    // The oldest first: providers without a clock of their own say when by order alone.
+    let mut written: Vec<(&Thread, &Wrote)> = threads.iter().flat_map(|t| t.wrote.iter().map(move |wrote| (t, wrote))).collect();
+    written.sort_by_key(|(_, wrote)| std::cmp::Reverse(wrote.minutes_ago));
+    for (thread, wrote) in written {
+        play(simulators, &handsets, thread, wrote, bundle.environment().clock.now(), is_new);
+    }
     for thread in &threads {
-        play(simulators, thread, bundle.environment().clock.now(), is_new);
+        if let Some(handset) = handsets.iter().find(|handset| handset.provider() == thread.provider) {
+            handset.phones().set_behaviour(&thread.customer, thread.behaviour);
+        }
     }
     if is_new {
         progress("receiving and answering messages");
         bundle.settle().await?;
         // Without the Messaging inbox there is nowhere to answer from.
-        for thread in threads.iter().filter(|_| whatsapp.delivery == "channels") {
+        for thread in threads.iter().filter(|_| answers) {
             answer(simulators, thread).await?;
         }
         bundle.settle().await?;
@@ -111,34 +161,33 @@ pub async fn set_up(bundle: &Bundle, progress: impl Fn(&str)) -> Result<(), Demo
     Ok(())
 }
 
-/// A customer's messages, each at its time. Those of an earlier run are not sent again; they only return to the phone.
-fn play(simulators: &Simulators, thread: &Thread, now: Timestamp, is_new: bool) {
-    let Thread { provider, customer, name, behaviour, wrote, .. } = thread;
-    let phones = match provider {
-        Provider::Whatsapp => simulators.graph.phones(),
-        Provider::Custom => simulators.chat.phones(),
-    };
-    for (place, Wrote { minutes_ago, text }) in wrote.iter().enumerate() {
-        let at = Timestamp::from_secs(now.secs().saturating_sub_unsigned(minutes_ago * 60));
-        match provider {
-            _ if !is_new => {
-                let id = format!("{customer}/{place}");
-                phones.add(
-                    customer,
-                    name,
-                    Line { id, own: true, text: text.clone(), at, status: Status::Read, files: Vec::new() },
-                );
-            }
-            Provider::Whatsapp => {
-                let number = whatsapp_number().id;
-                simulators.graph.receive(&Incoming { number: &number, from: customer, name, text, at });
-            }
-            Provider::Custom => {
-                simulators.chat.receive(customer, name, text, at);
-            }
+/// What a customer wrote, at its time where the provider lets one say that. Messages of an earlier run are not sent again;
+/// they only return to the phone.
+fn play(simulators: &Simulators, handsets: &[Box<dyn Handset>], thread: &Thread, wrote: &Wrote, now: Timestamp, is_new: bool) {
+    let Thread { provider, customer, name, .. } = thread;
+    let Some(handset) = handsets.iter().find(|handset| handset.provider() == *provider) else { return };
+    let at = Timestamp::from_secs(now.secs().saturating_sub_unsigned(wrote.minutes_ago * 60));
+    let Wrote { text, gave, .. } = wrote;
+    if !is_new {
+        let id = format!("{customer}/{}", wrote.minutes_ago);
+        let line = Line { id, own: true, text: text.clone(), at, status: Status::Read, files: Vec::new() };
+        handset.phones().add(customer, name, line);
+        return;
+    }
+    match (provider, gave) {
+        (ProviderKind::Whatsapp, None) => {
+            let number = whatsapp_number().id;
+            simulators.graph.receive(&Incoming { number: &number, from: customer, name, text, at });
+        }
+        (ProviderKind::Custom, None) => {
+            simulators.chat.receive(customer, name, text, at);
+        }
+        (_, gave) => {
+            let deed = gave.map_or_else(|| Deed::Text(text.clone()), |gave| gave.deed(text));
+            // What a provider does not have is left out of its history.
+            drop(handset.does(customer, name, &deed));
         }
     }
-    phones.set_behaviour(customer, *behaviour);
 }
 
 /// The company's answer, typed in the simulated inbox.
@@ -157,6 +206,12 @@ async fn answer(simulators: &Simulators, thread: &Thread) -> Result<(), DemoErro
             None => sleep(Duration::from_millis(20)).await,
         }
     };
-    let sent = simulators.pipedrive.send_from_inbox(&channel, &conversation, text, Vec::new()).await;
+    let attached = thread.attach.and_then(Given::file).map(|(name, mime, bytes)| InboxFile {
+        name: name.to_owned(),
+        mime: mime.to_owned(),
+        bytes: bytes.to_vec(),
+    });
+    let files = attached.into_iter().collect();
+    let sent = simulators.pipedrive.send_from_inbox(&channel, &conversation, text, files).await;
     sent.map(drop).map_err(|source| DemoError::Answer { customer: thread.name.clone(), source })
 }

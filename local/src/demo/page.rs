@@ -5,38 +5,45 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Bytes,
-    extract::State,
+    extract::{DefaultBodyLimit, Path, State},
     response::{IntoResponse, Response},
     routing::get,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Provider;
-use crate::simulators::{Simulators, chat::Chat, graph::Graph, phones::Behaviour};
+use crate::simulators::{
+    Simulators,
+    handset::{Deed, GivenFile, Handset},
+    phones::Behaviour,
+};
 
 /// No inline script, nothing from elsewhere.
-const POLICY: &str =
-    "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; media-src 'self'; base-uri 'none'; object-src 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+/// Files of customers are shown, not run.
+const FILE_POLICY: &str = "default-src 'none'; sandbox";
 /// Longest text that a customer writes here, in characters.
 const MAX_TEXT: usize = 4096;
+/// Largest request, in bytes: a file of 20 MB in base64.
+const MAX_BODY: usize = 28 * 1024 * 1024;
+
+type Handsets = Arc<Vec<Box<dyn Handset>>>;
 
 /// The page's routes: `/`, and what it loads and calls under `/sim/`.
 pub fn router(simulators: &Simulators) -> Router {
-    let phones = Phones { graph: simulators.graph.clone(), chat: simulators.chat.clone() };
     let file = |kind, text| get(move || async move { asset(kind, text) });
     Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("page/index.html")))
         .route("/sim/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/sim/phone.js", file("text/javascript; charset=utf-8", include_str!("page/phone.js")))
+        .route("/sim/voice.ogg", get(|| async { ([(header::CONTENT_TYPE, "audio/ogg")], super::VOICE) }))
         .route("/sim/phones", get(show).post(play))
-        .with_state(Arc::new(phones))
-}
-
-struct Phones {
-    graph: Graph,
-    chat: Chat,
+        .route("/sim/phones/{provider}/files/{id}", get(show_file))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(simulators.handsets()))
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
@@ -54,89 +61,107 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// `GET /sim/phones`: all customers with their chats.
-async fn show(State(phones): State<Arc<Phones>>) -> Response {
-    let providers = json!([
-        {"id": Provider::Whatsapp, "name": "WhatsApp", "chats": phones.graph.phones().chats()},
-        {"id": Provider::Custom, "name": "Website chat", "chats": phones.chat.phones().chats()},
-    ]);
+async fn show(State(handsets): State<Handsets>) -> Response {
+    let view =
+        |handset: &Box<dyn Handset>| json!({"id": handset.provider(), "name": handset.name(), "chats": handset.phones().chats()});
+    let providers: Vec<Value> = handsets.iter().map(view).collect();
     answer(StatusCode::OK, &json!({ "providers": providers }))
 }
 
-/// What the page sends: a message of a customer, or what their phone does from now on.
+/// `GET /sim/phones/{provider}/files/{id}`: a file in a chat.
+async fn show_file(State(handsets): State<Handsets>, Path((provider, id)): Path<(String, String)>) -> Response {
+    let handset = handsets.iter().find(|handset| handset.provider().as_str() == provider);
+    let Some((mime, bytes)) = handset.and_then(|handset| handset.file(&id)) else {
+        return answer(StatusCode::NOT_FOUND, &json!({"error": "no such file"}));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, mime.as_str()),
+        (header::CONTENT_SECURITY_POLICY, FILE_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, bytes).into_response()
+}
+
+/// What the page sends: what a customer does, or what their phone does from now on.
 #[derive(Deserialize)]
 struct Play {
-    provider: Provider,
+    provider: String,
     customer: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
-    text: Option<String>,
+    does: Option<Does>,
     #[serde(default)]
     behaviour: Option<Behaviour>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Does {
+    Text(String),
+    Reply(String),
+    Edit(String),
+    Reaction(String),
+    Delete,
+    Location { latitude: f64, longitude: f64, name: String },
+    File(SentFile),
+}
+
+#[derive(Deserialize)]
+struct SentFile {
+    name: String,
+    #[serde(rename = "type")]
+    mime: String,
+    /// Base64.
+    data: String,
+    #[serde(default)]
+    caption: String,
+    #[serde(default)]
+    voice: bool,
+}
+
+impl Does {
+    /// None if it is too much or nothing.
+    fn deed(self) -> Option<Deed> {
+        let said = |text: String| (!text.trim().is_empty() && text.chars().count() <= MAX_TEXT).then_some(text);
+        Some(match self {
+            Self::Text(text) => Deed::Text(said(text)?),
+            Self::Reply(text) => Deed::Reply(said(text)?),
+            Self::Edit(text) => Deed::Edit(said(text)?),
+            Self::Reaction(emoji) => Deed::Reaction(said(emoji)?),
+            Self::Delete => Deed::Delete,
+            Self::Location { latitude, longitude, name } => Deed::Location { latitude, longitude, name },
+            Self::File(SentFile { name, mime, data, caption, voice }) => {
+                let mime = if mime.is_empty() { "application/octet-stream".to_owned() } else { mime };
+                Deed::File(GivenFile { name, mime, voice, bytes: STANDARD.decode(data).ok()?.into(), caption })
+            }
+        })
+    }
+}
+
 /// `POST /sim/phones`. As JSON, which other sites cannot send without asking first.
-async fn play(State(phones): State<Arc<Phones>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn play(State(handsets): State<Handsets>, headers: HeaderMap, body: Bytes) -> Response {
     let refused = |problem: &str| answer(StatusCode::BAD_REQUEST, &json!({ "error": problem }));
     if !headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
         return refused("the body must be JSON");
     }
     let Ok(play) = serde_json::from_slice::<Play>(&body) else { return refused("the body is not as expected") };
-    let Some(customer) = customer(play.provider, &play.customer) else {
-        return refused("this is no phone number, user id or visitor id");
+    let Some(handset) = handsets.iter().find(|handset| handset.provider().as_str() == play.provider) else {
+        return refused("there is no such provider");
+    };
+    let Some(customer) = handset.customer(play.customer.trim()) else {
+        return refused("this is no phone number or id that the provider knows");
     };
     if let Some(behaviour) = play.behaviour {
-        match play.provider {
-            Provider::Whatsapp => phones.graph.phones().set_behaviour(&customer, behaviour),
-            Provider::Custom => phones.chat.phones().set_behaviour(&customer, behaviour),
-        }
+        handset.phones().set_behaviour(&customer, behaviour);
     }
-    if let Some(text) = &play.text {
-        if text.trim().is_empty() || text.chars().count() > MAX_TEXT {
-            return refused("a message has 1 to 4096 characters");
+    if let Some(does) = play.does {
+        let Some(deed) = does.deed() else { return refused("a message has 1 to 4096 characters, and a file is base64") };
+        let known = handset.phones().chat(&customer).map(|chat| chat.name);
+        let name = Some(play.name.trim().to_owned()).filter(|name| !name.is_empty()).or(known);
+        if let Err(problem) = handset.does(&customer, name.as_deref().unwrap_or(&customer), &deed) {
+            return refused(&problem.to_string());
         }
-        let name = if play.name.trim().is_empty() { &customer } else { play.name.trim() };
-        match play.provider {
-            Provider::Whatsapp => phones.graph.customer_writes(&customer, name, text),
-            Provider::Custom => phones.chat.customer_writes(&customer, name, text),
-        };
     }
     answer(StatusCode::OK, &json!({ "customer": customer }))
-}
-
-/// The name under which the provider knows a customer, as somebody may type it.
-fn customer(provider: Provider, typed: &str) -> Option<String> {
-    let typed = typed.trim();
-    let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-    match provider {
-        Provider::Whatsapp => {
-            let user_id = typed.split_once('.').is_some_and(|(country, id)| {
-                country.len() == 2
-                    && !id.is_empty()
-                    && typed.len() <= 64
-                    && typed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
-            });
-            let number = (5..=15).contains(&digits.len()) && typed.chars().all(|c| c.is_ascii_digit() || "+-() ".contains(c));
-            if user_id { Some(typed.to_owned()) } else { number.then_some(digits) }
-        }
-        Provider::Custom => {
-            let valid = (1..=64).contains(&typed.len()) && typed.bytes().all(|b| b.is_ascii_graphic());
-            valid.then(|| typed.to_owned())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn customers_as_typed() {
-        let whatsapp = |typed| customer(Provider::Whatsapp, typed);
-        assert_eq!(whatsapp(" +1 (555) 010-0001 ").as_deref(), Some("15550100001"));
-        assert_eq!(whatsapp("US.1000").as_deref(), Some("US.1000"));
-        assert_eq!((whatsapp("Ada"), whatsapp(""), whatsapp("12")), (None, None, None));
-        assert_eq!(customer(Provider::Custom, "visitor-1").as_deref(), Some("visitor-1"));
-        assert_eq!(customer(Provider::Custom, "two words"), None);
-    }
 }

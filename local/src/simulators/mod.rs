@@ -16,12 +16,15 @@ use std::{
 
 use axum::Router;
 use serde_json::{Value, json};
-use shared::clock::Clock;
+use shared::{clock::Clock, model::channel::ProviderKind};
 
 use self::{
     chat::Chat,
     graph::{App, Graph, Number},
+    handset::Handset,
     pipedrive::{PipedriveOptions, PipedriveSim},
+    telegram::Telegram,
+    webhooks::Webhooks,
 };
 
 /// The app's client id at the simulated Pipedrive.
@@ -39,9 +42,11 @@ pub struct Simulators {
     pub pipedrive: PipedriveSim,
     /// Meta's Graph API, with one WhatsApp number: [`whatsapp_number`].
     pub graph: Graph,
+    /// Telegram, with one bot.
+    pub telegram: Telegram,
     /// A company's own chat.
     pub chat: Chat,
-    graph_url: String,
+    bundle_url: String,
 }
 
 impl Simulators {
@@ -55,8 +60,9 @@ impl Simulators {
         let app = App { secret: META_APP_SECRET.to_owned(), verify_token: META_VERIFY_TOKEN.to_owned() };
         let graph = Graph::new(app, clock.clone());
         graph.add_number(whatsapp_number());
+        let telegram = Telegram::new(telegram::demo_bot(), clock.clone());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
-        Ok(Self { pipedrive, graph, chat, graph_url: format!("{bundle_url}/sim/graph/{}", graph::VERSION) })
+        Ok(Self { pipedrive, graph, telegram, chat, bundle_url: bundle_url.to_owned() })
     }
 
     /// The base URLs that lead functions here, as (variable, value).
@@ -64,14 +70,31 @@ impl Simulators {
         vec![
             ("PIPEDRIVE_OAUTH_URL", self.pipedrive.url()),
             ("PIPEDRIVE_API_URL", self.pipedrive.url()),
-            ("GRAPH_API_URL", self.graph_url.clone()),
+            ("GRAPH_API_URL", format!("{}/sim/graph/{}", self.bundle_url, graph::VERSION)),
+            ("TELEGRAM_API_URL", format!("{}/sim/telegram", self.bundle_url)),
+        ]
+    }
+
+    /// Every provider from its customers' side.
+    pub fn handsets(&self) -> Vec<Box<dyn Handset>> {
+        vec![Box::new(self.telegram.clone()), Box::new(self.chat.clone())]
+    }
+
+    /// Every provider's demo account: what to call its channel, and what it is connected with.
+    pub fn accounts(&self) -> Vec<(ProviderKind, &'static str, Value)> {
+        let number = whatsapp_number();
+        let whatsapp = json!({"phone_number_id": number.id, "waba_id": number.waba_id, "access_token": number.token});
+        vec![
+            (ProviderKind::Whatsapp, "WhatsApp", whatsapp),
+            (ProviderKind::Telegram, "Telegram", self.telegram.credentials()),
+            (ProviderKind::Custom, "Website chat", self.chat.credentials()),
         ]
     }
 
     /// Whether none of them has anything under way. Waits for what Pipedrive does after its answers.
     pub async fn idle(&self) -> bool {
         self.pipedrive.idle().await;
-        self.graph.webhooks().idle() && self.chat.webhooks().idle()
+        [self.graph.webhooks(), self.telegram.webhooks(), self.chat.webhooks()].into_iter().all(Webhooks::idle)
     }
 }
 
@@ -80,6 +103,7 @@ pub fn router(simulators: &Simulators) -> Router {
     Router::new()
         .nest_service("/sim/pipedrive", pipedrive::router(&simulators.pipedrive))
         .nest_service("/sim/graph", simulators.graph.router())
+        .nest_service("/sim/telegram", simulators.telegram.router())
         .nest_service("/sim/chat", simulators.chat.router())
 }
 

@@ -135,6 +135,8 @@ impl Provider for Shelf {
 
     fn traits(&self) -> Traits {
         Traits {
+            name: "Test",
+            webhook_by_hand: false,
             provider_type: "other",
             templates: false,
             max_text_chars: 1000,
@@ -158,7 +160,7 @@ impl Provider for Shelf {
 
     async fn check(&self, credentials: &Value) -> Result<Account, ProviderError> {
         let id = AccountId::parse(credentials["account"].as_str().unwrap()).unwrap();
-        Ok(Account { id, credentials: credentials.clone() })
+        Ok(Account { id, group: None, credentials: credentials.clone() })
     }
 
     async fn subscribe(&self, _: &SecretSlice<u8>, _: &str) -> Result<(), ProviderError> {
@@ -258,7 +260,7 @@ impl World {
         let known = table.conversation(&conversation.id).await.unwrap().is_some();
         let conversation = Conversation { last_at: now, ..conversation.clone() };
         let due_at = now.plus(Duration::from_secs(90));
-        let new = NewMessage { conversation, known, name_known: true, message, stamp: Stamp::new(), due_at };
+        let new = NewMessage { conversation, known, name_known: true, message, stamp: Some(Stamp::new()), past: false, due_at };
         assert_eq!(table.store_message(&new).await.unwrap(), StoreOutcome::Stored);
         id
     }

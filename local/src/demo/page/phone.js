@@ -35,10 +35,33 @@ function fill(select, options) {
 const chats = () => providers.find((one) => one.id === provider.value)?.chats ?? [];
 const chat = () => chats().find((one) => one.customer === customer.value);
 
+function file({ id, name, mime }) {
+  const url = `/sim/phones/${encodeURIComponent(provider.value)}/files/${encodeURIComponent(id)}`;
+  const kind = mime.split("/")[0];
+  if (kind === "audio" || kind === "video") {
+    const player = document.createElement(kind);
+    player.controls = true;
+    player.preload = "none";
+    player.src = url;
+    return player;
+  }
+  const link = document.createElement("a");
+  link.href = url;
+  link.target = "_blank";
+  link.rel = "noopener";
+  link.textContent = name || mime;
+  if (kind !== "image") return link;
+  const picture = document.createElement("img");
+  picture.src = url;
+  picture.alt = name || "Picture";
+  link.replaceChildren(picture);
+  return link;
+}
+
 function line(message) {
   const item = document.createElement("li");
   if (message.own) item.className = "own";
-  item.append(message.text);
+  item.append(message.text, ...(message.files ?? []).map(file));
   const meta = document.createElement("span");
   const time = new Date(message.at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
   meta.className = message.own ? "meta" : "meta " + message.status;
@@ -87,7 +110,17 @@ async function play(what) {
   return body.customer;
 }
 
-async function send() {
+function base64(given) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(new Error(`${given.name} cannot be read.`));
+    reader.readAsDataURL(given);
+  });
+}
+
+/** A customer does something; `deeds` come one after the other. */
+async function does(...deeds) {
   const button = element("form").querySelector("button");
   button.disabled = true;
   problem.textContent = "";
@@ -95,8 +128,8 @@ async function send() {
     const current = chat();
     const who = current?.customer ?? element("address").value;
     const name = current?.name ?? element("name").value;
-    customer.value = await play({ customer: who, name, text: text.value });
-    text.value = "";
+    for (const deed of deeds) customer.value = await play({ customer: who, name, does: deed });
+    element("form").reset();
     show();
   } catch (error) {
     problem.textContent = error.message;
@@ -106,9 +139,39 @@ async function send() {
   }
 }
 
+/** What was written goes with the first file as its caption. */
+async function send() {
+  const picked = [...element("files").files];
+  if (picked.length === 0) return text.value.trim() && does({ text: text.value });
+  const files = await Promise.all(
+    picked.map(async (one, index) => ({
+      file: { name: one.name, type: one.type, data: await base64(one), caption: index === 0 ? text.value.trim() : "" },
+    })),
+  );
+  return does(...files);
+}
+
+const MORE = {
+  voice: async () => {
+    const spoken = await fetch("/sim/voice.ogg");
+    const data = await base64(await spoken.blob());
+    return { file: { name: "voice.ogg", type: "audio/ogg", data, voice: true } };
+  },
+  location: () => ({ location: { latitude: 51.3813, longitude: -2.3596, name: "Roman Baths" } }),
+  reply: () => ({ reply: text.value || "Yes, that one." }),
+  reaction: () => ({ reaction: "👍" }),
+  edit: () => ({ edit: text.value || "What I meant was something else." }),
+  delete: () => "delete",
+};
+
 element("form").addEventListener("submit", (event) => {
   event.preventDefault();
   send();
+});
+element("more").addEventListener("change", async () => {
+  const chosen = element("more").value;
+  element("more").value = "";
+  if (chosen) does(await MORE[chosen]());
 });
 text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

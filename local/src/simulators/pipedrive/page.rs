@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::{InboxError, InboxFile, PipedriveSim, api::json as answer, world::World};
 
 /// Nothing from elsewhere but pictures, and no inline script.
-const POLICY: &str = "default-src 'self'; img-src 'self' http: https: data:; base-uri 'none'; object-src 'none'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' http: https: data:; media-src http: https:; base-uri 'none'; object-src 'none'";
 
 pub(super) fn router() -> Router<PipedriveSim> {
     let file = |kind, text| get(move || async move { asset(kind, text) });

@@ -158,6 +158,15 @@ function showList() {
 
 function attachment(file) {
   const url = webUrl(file.url);
+  const kind = file.type.split("/")[0];
+  if (url && (kind === "audio" || kind === "video")) {
+    const player = make(kind);
+    player.controls = true;
+    player.preload = "none";
+    player.src = url;
+    player.title = file.name ?? file.type;
+    return player;
+  }
   const link = make(url ? "a" : "span", "", file.name ?? file.type);
   if (!url) return link;
   link.href = url;
@@ -172,10 +181,27 @@ function attachment(file) {
   return link;
 }
 
+/** A message's words, with addresses as links. */
+function said(text) {
+  const words = make("div", "said");
+  for (const piece of text.split(/(https?:\/\/[^\s]+)/)) {
+    if (!webUrl(piece)) {
+      words.append(piece);
+      continue;
+    }
+    const link = make("a", "", piece);
+    link.href = piece;
+    link.target = "_blank";
+    link.rel = "noopener";
+    words.append(link);
+  }
+  return words;
+}
+
 function bubble(conversation, message) {
   const own = isOwn(conversation, message);
   const item = make("li", own ? "message own" : "message");
-  if (message.text) item.append(make("div", "said", message.text));
+  if (message.text) item.append(said(message.text));
   item.append(...message.attachments.map(attachment));
   const about = make("span", "about");
   about.append(time(message.at));

@@ -1,4 +1,4 @@
-//! The example of `docs/custom-provider.md`, as somebody runs it who connects a chat of their own: a message goes in, an
+//! The examples of `docs/custom-provider.md`, as somebody runs them who connects a chat of their own: a message goes in, an
 //! answer comes out.
 
 use std::{
@@ -11,13 +11,20 @@ use std::{
 
 use local::{
     bundle::{Bundle, BundleOptions},
-    simulators::pipedrive::{DEMO_COMPANY, DEMO_USER},
+    simulators::{
+        chat::SIGNING_SECRET,
+        pipedrive::{DEMO_COMPANY, DEMO_USER},
+    },
 };
 use serde_json::json;
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// How long the client may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn is_installed(program: &str, asked: &str) -> bool {
+    Command::new(program).arg(asked).output().is_ok_and(|answer| answer.status.success())
+}
 
 /// The running example. Ends with the test.
 struct Client {
@@ -29,7 +36,9 @@ struct Client {
 impl Client {
     /// None where there is no Python.
     fn start() -> Option<Self> {
-        Command::new("python3").arg("--version").output().ok().filter(|asked| asked.status.success())?;
+        if !is_installed("python3", "--version") {
+            return None;
+        }
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/custom-chat.py");
         let mut python = Command::new("python3");
         let python = python.arg(script).args(["0", SECRET]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -103,4 +112,26 @@ async fn the_example_chat_talks_with_the_inbox() {
     let refused = client.line();
     assert!(refused.starts_with("refused with 400: ") && refused.contains("text: must not be empty"), "{refused}");
     assert_eq!(bundle.pipedrive().violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_by_curl_is_taken() {
+    if !(is_installed("openssl", "version") && is_installed("curl", "--version")) {
+        eprintln!("skipped: there is no openssl or curl to make the call of docs/custom-provider.md");
+        return;
+    }
+    let docs = include_str!("../../docs/custom-provider.md");
+    let call = docs.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the call");
+    let (given, call) = call.split_at(call.find("body=").expect("a body"));
+    assert!(given.starts_with("secret=") && given.contains("\nurl="), "{given}");
+
+    let bundle = Bundle::start(BundleOptions::default()).await.unwrap();
+    bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let connected = bundle.connect_chat(&session).await.unwrap();
+    let shell =
+        || Command::new("sh").args(["-ec", call]).env("secret", SIGNING_SECRET).env("url", connected.webhook_url).output();
+    let said = tokio::task::block_in_place(shell).unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "{}", "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(conversation(&bundle).await.2, "Hello");
 }

@@ -78,7 +78,11 @@ fn person(card: &Object<'_>) -> Result<Person, InvalidWebhook> {
         phones: card.texts("phones", MAX_WAYS, MAX_DETAIL_CHARS)?,
         emails: card.texts("emails", MAX_WAYS, MAX_DETAIL_CHARS)?,
     };
-    if person == Person::default() { Err(card.invalid("name", "is required where there are no phones or emails")) } else { Ok(person) }
+    if person == Person::default() {
+        Err(card.invalid("name", "is required where there are no phones or emails"))
+    } else {
+        Ok(person)
+    }
 }
 
 /// `text` and, below it, what `content` says in words.

@@ -5,10 +5,7 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use super::{
-    content,
-    fields::Object,
-};
+use super::{content, fields::Object};
 use crate::{
     model::{
         content::Content,
@@ -135,7 +132,12 @@ fn written(event: &Object<'_>, id: ProviderMessageId) -> Result<InboundMessage, 
         Direction::In => "from",
         Direction::Out => "to",
     })?)?;
-    Ok(InboundMessage { direction, name_known, sent_at: event.time("sent_at")?, ..InboundMessage::new(id, customer, String::new()) })
+    Ok(InboundMessage {
+        direction,
+        name_known,
+        sent_at: event.time("sent_at")?,
+        ..InboundMessage::new(id, customer, String::new())
+    })
 }
 
 /// The customer, and whether the chat tells their name.
@@ -169,8 +171,7 @@ fn status(event: &Object<'_>) -> Result<StatusUpdate, Invalid> {
         _ => ours,
     });
     let whole = ours.as_ref().and_then(|ours| ProviderMessageId::parse(&ours.to_string()).ok());
-    let statuses =
-        [("sent", Status::Sent), ("delivered", Status::Delivered), ("read", Status::Read), ("failed", Status::Failed)];
+    let statuses = [("sent", Status::Sent), ("delivered", Status::Delivered), ("read", Status::Read), ("failed", Status::Failed)];
     let status = event.word("status", &statuses, "must be sent, delivered, read or failed")?;
     let status = status.ok_or_else(|| event.invalid("status", "is required"))?;
     let reason = event.optional("reason", MAX_REASON_CHARS)?.unwrap_or(NO_REASON);

@@ -110,12 +110,7 @@ impl<'a> Object<'a> {
     }
 
     /// One of `words`, as what it stands for; `problem` says which there are.
-    pub(super) fn word<T: Copy>(
-        &self,
-        field: &str,
-        words: &[(&str, T)],
-        problem: &'static str,
-    ) -> Result<Option<T>, Invalid> {
+    pub(super) fn word<T: Copy>(&self, field: &str, words: &[(&str, T)], problem: &'static str) -> Result<Option<T>, Invalid> {
         let Some(given) = self.optional(field, usize::MAX)? else { return Ok(None) };
         let found = words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning);
         found.map(Some).ok_or_else(|| self.invalid(field, problem))

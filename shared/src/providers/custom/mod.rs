@@ -21,8 +21,8 @@ use serde_json::Value;
 use self::outbound::Chat;
 use super::{
     Accepted, Account, CredentialField, Draft, Event, EventKind, Fetched, InvalidWebhook, Outgoing, Outside, PlannedPart,
-    Provider, ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, credentials,
-    download::Downloads, error::ProviderError,
+    Provider, ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused, credentials, download::Downloads,
+    error::ProviderError,
 };
 use crate::{
     clock::Clock,
@@ -147,7 +147,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{model::time::Timestamp, providers::stub::{self, Reply, Stub}, secrets::Secrets};
+    use crate::{
+        model::time::Timestamp,
+        providers::stub::{self, Reply, Stub},
+        secrets::Secrets,
+    };
 
     const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -212,11 +216,7 @@ mod tests {
     #[tokio::test]
     async fn files_are_fetched_like_anybody_would() {
         let headers = || vec![("content-type", "image/png")];
-        let chat = Stub::start([
-            Reply::Answer(200, headers(), "bytes".to_owned()),
-            Reply::text(404, ""),
-        ])
-        .await;
+        let chat = Stub::start([Reply::Answer(200, headers(), "bytes".to_owned()), Reply::text(404, "")]).await;
         let credentials = sealed(&json!({"send_url": chat.url, "signing_secret": SECRET}));
         let source = FileSource(format!("{}/files/1?key=2", chat.url));
         let file = custom().fetch(&credentials, &source, 5).await.unwrap();

@@ -38,7 +38,8 @@ impl Chat {
             // It does not know the question.
             _ => return Ok(Vec::new()),
         }
-        let body = transport::body(response, MAX_ANSWER_BYTES).await.map_err(|error| transport::failure(&error).nothing_at_stake())?;
+        let body =
+            transport::body(response, MAX_ANSWER_BYTES).await.map_err(|error| transport::failure(&error).nothing_at_stake())?;
         let too_long = || refused(Refusal::Invalid, "templates_too_long", "The chat's list of templates is too long.");
         Ok(read(&lenient::body(&body.ok_or_else(too_long)?).unwrap_or_default()))
     }

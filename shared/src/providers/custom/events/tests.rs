@@ -105,11 +105,8 @@ fn messages_hold_files_places_and_people() {
         name: Some("Office".to_owned()),
         address: Some("Main Street 1".to_owned()),
     };
-    let bob = Person {
-        name: "Bob".to_owned(),
-        phones: vec!["+15550100002".to_owned()],
-        emails: vec!["bob@example.com".to_owned()],
-    };
+    let bob =
+        Person { name: "Bob".to_owned(), phones: vec!["+15550100002".to_owned()], emails: vec!["bob@example.com".to_owned()] };
     let map = "https://www.google.com/maps/search/?api=1&query=59.437,24.7536";
     let expected = [
         InboundMessage {
@@ -334,7 +331,12 @@ fn faults_of_files_places_and_people_name_their_field() {
             file(json!({"url": "https://a:b@chat.example.com/"})),
             "files[0].url must not hold a user name or password",
         ),
-        (&message, "/files", file(json!({"url": format!("{url}{}", "x".repeat(2048))})), "files[0].url must not be longer than 2048 bytes"),
+        (
+            &message,
+            "/files",
+            file(json!({"url": format!("{url}{}", "x".repeat(2048))})),
+            "files[0].url must not be longer than 2048 bytes",
+        ),
         (&message, "/files", file(json!({"url": url, "type": "png"})), "files[0].type must be a MIME type like image/png"),
         (&message, "/files", file(json!({"url": url, "name": "x".repeat(256)})), "files[0].name is too long"),
         (

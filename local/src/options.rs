@@ -11,7 +11,7 @@ The whole bundle on this machine.
 Usage: cargo run -p local -- [options]
 
   --port N            port on 127.0.0.1 (default 3000; 0 takes a free one)
-  --data DIR          keep the table in DIR (default: a temporary folder, removed at the end)
+  --data DIR          keep table and files in DIR (default: a temporary folder, removed at the end)
   --delivery MODE     auto, channels or records (default auto)
   --no-simulators     talk to the real Pipedrive and providers, or whatever these variables name:
                       PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL. Needs PIPEDRIVE_CLIENT_ID,

@@ -115,11 +115,13 @@ fn refined<'a>(found: &'a str, declared: &'a str) -> &'a str {
         "audio/opus" => OPUS,
         "audio/ogg" if declared == "video/ogg" => declared,
         "audio/m4a" | "video/mp4" | "video/x-m4v" | "video/quicktime"
-            if one_of(&["audio/mp4", "audio/x-m4a", "audio/aac", "video/mp4", "video/3gpp", "video/quicktime"]) =>
+            if one_of(&["audio/mp4", "audio/x-m4a", "video/mp4", "video/3gpp", "video/quicktime"]) =>
         {
             declared
         }
         "audio/m4a" => "audio/mp4",
+        // Sound alone, by another name.
+        "video/mp4" if one_of(&["audio/"]) => "audio/mp4",
         "video/webm" | "video/x-matroska" if one_of(&["audio/webm", "video/webm", "video/x-matroska"]) => declared,
         // Office files and books are archives, and not all are told apart.
         "application/zip"
@@ -178,6 +180,7 @@ mod tests {
             (b"Grue\xc3\x9fe", "", "text/plain; charset=utf-8"),
             (b"MZ is a chat about BM and FWS", "text/plain", "text/plain; charset=utf-8"),
             (MP4, "audio/mp4", "audio/mp4"),
+            (MP4, "audio/aac", "audio/mp4"),
             (MP4, "video/3gpp", "video/3gpp"),
             (OLE, "application/vnd.ms-excel", "application/vnd.ms-excel"),
             (OLE, "application/msword", "application/msword"),

@@ -161,6 +161,21 @@ async fn of_several_files_each_comes_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_provider_does_not_keep_others_waiting_for_long() {
+    let world = World::start().await;
+    let ada = world.customer("Ada");
+    let sources = ["a", "b", "c"];
+    sources.iter().for_each(|source| world.shelf.put(source, png(4, 4), ""));
+    world.shelf.slow(&world.clock, Duration::from_secs(11));
+    world.store(&ada, "look", sources.map(photo).into()).await;
+    // The third is begun in a round of its own.
+    world.settle().await;
+    assert_eq!(world.shelf.asked(), sources);
+    let shown = &world.shown(&ada.id)[0];
+    assert_eq!((shown.attachments.len(), shown.pushes), (3, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_customer_gets_their_name_and_picture() {
     let world = World::start().await;
     let ada = world.customer("Somebody");

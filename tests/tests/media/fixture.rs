@@ -66,6 +66,7 @@ struct Shelves {
     profile: Profile,
     asked: Vec<String>,
     pause: Option<Arc<Pause>>,
+    slow: Option<(Arc<AdjustableClock>, Duration)>,
 }
 
 /// The provider. Stands where the custom chat's adapter does; its webhooks bring nothing.
@@ -99,6 +100,11 @@ impl Shelf {
         let pause = Arc::new(Pause::default());
         self.shelves().pause = Some(pause.clone());
         pause
+    }
+
+    /// Lets each fetch take that long.
+    pub(crate) fn slow(&self, clock: &Arc<AdjustableClock>, by: Duration) {
+        self.shelves().slow = Some((clock.clone(), by));
     }
 
     /// What was asked for so far.
@@ -180,6 +186,9 @@ impl Provider for Shelf {
         if let Some(pause) = pause {
             pause.reached.notify_one();
             pause.open.notified().await;
+        }
+        if let Some((clock, by)) = &self.shelves().slow {
+            clock.advance(*by);
         }
         self.take(&source.0)?;
         let file = self.shelves().files.get(&source.0).cloned().ok_or_else(|| refused(Refusal::NotFound))?;

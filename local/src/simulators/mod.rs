@@ -54,6 +54,7 @@ impl Simulators {
         let app = App { secret: META_APP_SECRET.to_owned(), verify_token: META_VERIFY_TOKEN.to_owned() };
         let graph = Graph::new(app, clock.clone());
         graph.add_number(whatsapp_number());
+        graph.set_url(&format!("{bundle_url}/sim/graph"));
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
         Ok(Self { pipedrive, graph, chat, graph_url: format!("{bundle_url}/sim/graph/{}", graph::VERSION) })
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, RawQuery, State},
+    extract::{DefaultBodyLimit, Path, RawQuery, Request, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
+use lambda_http::tower::ServiceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -43,6 +44,15 @@ pub(super) fn router(graph: Graph) -> Router {
         .with_state(graph)
 }
 
+/// The same beside Meta's other products at one address: what is not of a number, account or file here is `others`'.
+pub(super) fn router_beside(graph: Graph, others: Router) -> Router {
+    let own = router(graph.clone());
+    Router::new().fallback(move |request: Request| {
+        let router = if graph.serves(request.uri().path()) { own.clone() } else { others.clone() };
+        async move { router.oneshot(request).await }
+    })
+}
+
 fn unknown_path() -> GraphError {
     GraphError::code(2500).because("Unknown path components")
 }
@@ -70,6 +80,15 @@ fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Graph
 }
 
 impl Graph {
+    /// Whether a path leads to something here.
+    fn serves(&self, path: &str) -> bool {
+        let object = path.split('/').nth(2).unwrap_or_default();
+        let state = locked(&self.0.state);
+        path == media::FILES
+            || state.media.contains_key(object)
+            || state.numbers.values().any(|number| number.id == object || number.waba_id == object)
+    }
+
     /// Whether any number has this token.
     fn known_token(&self, token: &str) -> Result<(), GraphError> {
         let known = locked(&self.0.state).numbers.values().any(|number| number.token == token);

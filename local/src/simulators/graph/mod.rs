@@ -21,7 +21,7 @@ use axum::Router;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     model::{status::Status, time::Timestamp},
@@ -63,6 +63,13 @@ pub struct Number {
     pub verified_name: String,
     /// The access token that may use it.
     pub token: String,
+}
+
+impl Number {
+    /// What the company enters to connect it.
+    pub fn credentials(&self) -> Value {
+        json!({"phone_number_id": self.id, "waba_id": self.waba_id, "access_token": self.token})
+    }
 }
 
 /// A message that the company sent.
@@ -188,6 +195,11 @@ impl Graph {
     /// The API, to be mounted where `GRAPH_API_URL` without its version leads.
     pub fn router(&self) -> Router {
         api::router(self.clone())
+    }
+
+    /// The same at one address with Meta's other products: `others` answers what is not WhatsApp's.
+    pub fn router_beside(&self, others: Router) -> Router {
+        api::router_beside(self.clone(), others)
     }
 
     /// Adds a phone number to the business.

@@ -13,16 +13,20 @@ use crate::simulators::handset::{Deed, GivenFile, Handset};
 
 const TOKEN: &str = "EAATEST";
 
-async fn serve() -> (Graph, String) {
-    let app = App { secret: "s".to_owned(), verify_token: "v".to_owned() };
-    let graph = Graph::new(app, Arc::new(SystemClock));
-    graph.add_number(Number {
+fn number() -> Number {
+    Number {
         id: "300".to_owned(),
         waba_id: "200".to_owned(),
         display: "+1 555-010-0000".to_owned(),
         verified_name: "Acme".to_owned(),
         token: TOKEN.to_owned(),
-    });
+    }
+}
+
+async fn serve() -> (Graph, String) {
+    let app = App { secret: "s".to_owned(), verify_token: "v".to_owned() };
+    let graph = Graph::new(app, Arc::new(SystemClock));
+    graph.add_number(number());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/{VERSION}", listener.local_addr().unwrap());
     let router = graph.router();
@@ -67,6 +71,22 @@ async fn objects_are_shown_to_their_token_alone() {
     assert_eq!(code(call(http::Method::GET, &format!("{url}/300"), "other", None).await), (401, json!(190), Value::Null));
     assert_eq!(code(call(http::Method::GET, &format!("{url}/301"), TOKEN, None).await), (400, json!(100), json!(33)));
     assert_eq!(code(call(http::Method::GET, &format!("{url}/300?fields=x"), TOKEN, None).await), (400, json!(100), Value::Null));
+}
+
+#[tokio::test]
+async fn other_products_answer_beside_it() {
+    let (graph, _) = serve().await;
+    let others = Router::new().fallback(|| async { r#"{"name":"A page"}"# });
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/{VERSION}", listener.local_addr().unwrap());
+    let router = graph.router_beside(others);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let get = async |path: &str| call(http::Method::GET, &format!("{url}/{path}"), TOKEN, None).await.1;
+    assert_eq!(get("300?fields=id").await, json!({"id": "300"}));
+    assert_eq!(get("200/phone_numbers?fields=id").await["data"], json!([{"id": "300"}]));
+    let media = graph.keep("300", "image/png", Bytes::from_static(b"PNG"), Duration::from_mins(1));
+    assert_eq!(get(&media).await["id"], media);
+    assert_eq!((get("400").await, get("me/messages").await), (json!({"name": "A page"}), json!({"name": "A page"})));
 }
 
 #[tokio::test]

@@ -107,12 +107,8 @@ fn message_id() -> MessageId {
     MessageId::parse("m_0123456789abcdef0123456789abcdef01234567").unwrap()
 }
 
-fn given() -> Value {
-    json!({"phone_number_id": "300", "waba_id": "200", "access_token": TOKEN})
-}
-
 fn credentials() -> SecretSlice<u8> {
-    SecretSlice::from(given().to_string().into_bytes())
+    SecretSlice::from(number().credentials().to_string().into_bytes())
 }
 
 fn outgoing_file(kind: FileKind, mime: &str, name: &str, link: &str) -> OutgoingFile {
@@ -123,9 +119,9 @@ fn outgoing_file(kind: FileKind, mime: &str, name: &str, link: &str) -> Outgoing
 #[tokio::test]
 async fn a_number_is_connected_and_let_go() {
     let world = World::start().await;
-    assert_eq!(world.whatsapp().check(&given()).await.unwrap().id.as_str(), "300");
+    assert_eq!(world.whatsapp().check(&number().credentials()).await.unwrap().id.as_str(), "300");
     for (field, value) in [("phone_number_id", "301"), ("waba_id", "201"), ("access_token", "other")] {
-        let mut wrong = given();
+        let mut wrong = number().credentials();
         wrong[field] = value.into();
         let error = world.whatsapp().check(&wrong).await.unwrap_err().for_people();
         assert!(error.starts_with(&format!("credentials.{field} ")), "{error}");

@@ -60,6 +60,7 @@ impl Simulators {
         let app = App { secret: META_APP_SECRET.to_owned(), verify_token: META_VERIFY_TOKEN.to_owned() };
         let graph = Graph::new(app, clock.clone());
         graph.add_number(whatsapp_number());
+        graph.set_url(&format!("{bundle_url}/sim/graph"));
         let telegram = Telegram::new(telegram::demo_bot(), clock.clone());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
         Ok(Self { pipedrive, graph, telegram, chat, bundle_url: bundle_url.to_owned() })

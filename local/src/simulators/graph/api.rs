@@ -6,18 +6,20 @@ use std::time::Duration;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{DefaultBodyLimit, Path, RawQuery, Request, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
+use lambda_http::tower::ServiceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Fault, Graph, GraphError, Number, VERSION, events,
-    message::{recipient, text},
+    Fault, Graph, GraphError, Number, Taken, VERSION, events, media,
+    message::{self, Content},
+    templates,
 };
 use crate::simulators::locked;
 
@@ -31,24 +33,36 @@ const ACCOUNT_FIELDS: [&str; 4] = ["id", "name", "currency", "timezone_id"];
 
 pub(super) fn router(graph: Graph) -> Router {
     Router::new()
-        .route("/{version}/{object}", get(read))
+        .route("/{version}/{object}", get(read).delete(media::delete))
         .route("/{version}/{waba}/phone_numbers", get(phone_numbers))
-        .route("/{version}/{waba}/subscribed_apps", post(subscribe).get(subscribed))
+        .route("/{version}/{waba}/subscribed_apps", post(subscribe).get(subscribed).delete(unsubscribe))
+        .route("/{version}/{waba}/message_templates", get(templates::list))
         .route("/{version}/{number}/messages", post(send))
+        .route("/{version}/{number}/media", post(media::upload).layer(DefaultBodyLimit::max(media::MAX_FORM)))
+        .route(media::FILES, get(media::download))
         .fallback(|| async { unknown_path() })
         .with_state(graph)
+}
+
+/// The same beside Meta's other products at one address: what is not of a number, account or file here is `others`'.
+pub(super) fn router_beside(graph: Graph, others: Router) -> Router {
+    let own = router(graph.clone());
+    Router::new().fallback(move |request: Request| {
+        let router = if graph.serves(request.uri().path()) { own.clone() } else { others.clone() };
+        async move { router.oneshot(request).await }
+    })
 }
 
 fn unknown_path() -> GraphError {
     GraphError::code(2500).because("Unknown path components")
 }
 
-fn answer(body: &Value) -> Response {
+pub(super) fn answer(body: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json; charset=UTF-8")], body.to_string()).into_response()
 }
 
 /// The bearer token; every call has one, in the header, where it gets into no log.
-fn token(version: &str, headers: &HeaderMap) -> Result<String, GraphError> {
+pub(super) fn token(version: &str, headers: &HeaderMap) -> Result<String, GraphError> {
     if version != VERSION {
         return Err(unknown_path());
     }
@@ -66,20 +80,29 @@ fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Graph
 }
 
 impl Graph {
+    /// Whether a path leads to something here.
+    fn serves(&self, path: &str) -> bool {
+        let object = path.split('/').nth(2).unwrap_or_default();
+        let state = locked(&self.0.state);
+        path == media::FILES
+            || state.media.contains_key(object)
+            || state.numbers.values().any(|number| number.id == object || number.waba_id == object)
+    }
+
     /// Whether any number has this token.
     fn known_token(&self, token: &str) -> Result<(), GraphError> {
         let known = locked(&self.0.state).numbers.values().any(|number| number.token == token);
         if known { Ok(()) } else { Err(GraphError::code(190)) }
     }
 
-    fn number(&self, id: &str, token: &str) -> Result<Number, GraphError> {
+    pub(super) fn number(&self, id: &str, token: &str) -> Result<Number, GraphError> {
         self.known_token(token)?;
         let number = locked(&self.0.state).numbers.get(id).filter(|number| number.token == token).cloned();
         number.ok_or_else(|| GraphError::unknown_object(id))
     }
 
     /// The numbers of an account that the token may use.
-    fn account(&self, waba: &str, token: &str) -> Result<Vec<Number>, GraphError> {
+    pub(super) fn account(&self, waba: &str, token: &str) -> Result<Vec<Number>, GraphError> {
         self.known_token(token)?;
         let may = |number: &&Number| number.waba_id == waba && number.token == token;
         let numbers: Vec<Number> = locked(&self.0.state).numbers.values().filter(may).cloned().collect();
@@ -97,6 +120,9 @@ async fn read(
     if let Ok(number) = graph.number(&id, &token) {
         return Ok(answer(&pick(&described(&number), &NUMBER_FIELDS, query.as_deref())?));
     }
+    if graph.medium(&id).is_some() {
+        return graph.resolved(&id, &token, query.as_deref(), &headers);
+    }
     let numbers = graph.account(&id, &token)?;
     let account = json!({"id": id, "name": numbers[0].verified_name, "currency": "EUR", "timezone_id": "1"});
     Ok(answer(&pick(&account, &ACCOUNT_FIELDS, query.as_deref())?))
@@ -110,7 +136,7 @@ fn described(number: &Number) -> Value {
 }
 
 /// The fields asked for; the id is always among them.
-fn pick(object: &Value, known: &[&str], query: Option<&str>) -> Result<Value, GraphError> {
+pub(super) fn pick(object: &Value, known: &[&str], query: Option<&str>) -> Result<Value, GraphError> {
     let asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).find(|(name, _)| name == "fields");
     let Some((_, fields)) = asked else { return Ok(object.clone()) };
     let mut picked = json!({"id": object["id"]});
@@ -157,6 +183,16 @@ async fn subscribe(
     Ok(answer(&json!({"success": true})))
 }
 
+async fn unsubscribe(
+    State(graph): State<Graph>,
+    Path((version, waba)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, GraphError> {
+    graph.account(&waba, &token(&version, &headers)?)?;
+    locked(&graph.0.state).subscribed.remove(&waba);
+    Ok(answer(&json!({"success": true})))
+}
+
 async fn subscribed(
     State(graph): State<Graph>,
     Path((version, waba)): Path<(String, String)>,
@@ -176,8 +212,9 @@ async fn send(
 ) -> Result<Response, GraphError> {
     let number = graph.number(&number, &token(&version, &headers)?)?;
     let fields = object(&headers, &body)?;
-    let (to, by_user_id) = recipient(&fields)?;
-    let text = text(&fields)?;
+    let content = message::content(&fields)?;
+    let (to, by_user_id) = message::recipient(&fields)?;
+    let answers = message::context(&fields)?;
     let fault = locked(&graph.0.state).faults.pop_front();
     match fault {
         Some(Fault::Code(code)) => return Err(GraphError::code(code)),
@@ -185,18 +222,14 @@ async fn send(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             return Ok((status, [(header::CONTENT_TYPE, "text/html")], "<html><body>Sorry</body></html>").into_response());
         }
-        Some(Fault::LostAnswer) | None => {}
+        Some(Fault::Later(_) | Fault::LostAnswer) | None => {}
     }
     // A customer is one person under both names.
     let customer = graph.known_as(&to);
-    let written = graph.0.phones.last_written(&customer);
-    if written.is_none_or(|at| graph.0.clock.now() > at.plus(WINDOW)) {
-        let details =
-            "Message failed to send because more than 24 hours have passed since the customer last replied to this number.";
-        return Err(GraphError::code(131_047).because(details));
-    }
+    let taken = graph.checked(&number, &customer, content)?;
     let callback_data = fields.get("biz_opaque_callback_data").and_then(Value::as_str).map(str::to_owned);
-    let sent = graph.accept(&number, &customer, text, callback_data);
+    let later = if let Some(Fault::Later(code)) = fault { Some(code) } else { None };
+    let sent = graph.accept(&number, &customer, Taken { answers, callback_data, later, ..taken });
     if fault == Some(Fault::LostAnswer) {
         let broken = stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection is gone")) });
         return Ok(Body::from_stream(broken).into_response());
@@ -208,159 +241,36 @@ async fn send(
 }
 
 impl Graph {
+    /// What a message comes to, if it may be sent now.
+    fn checked(&self, number: &Number, customer: &str, content: Content) -> Result<Taken, GraphError> {
+        if let Content::Template(given) = content {
+            return Ok(Taken { text: self.filled(&number.waba_id, &given)?, template: Some(given), ..Taken::default() });
+        }
+        let written = self.0.phones.last_written(customer);
+        if written.is_none_or(|at| self.0.clock.now() > at.plus(WINDOW)) {
+            let details =
+                "Message failed to send because more than 24 hours have passed since the customer last replied to this number.";
+            return Err(GraphError::code(131_047).because(details));
+        }
+        match content {
+            Content::Text(text) => Ok(Taken { text, ..Taken::default() }),
+            Content::File(file) => {
+                if let message::Source::Id(id) = &file.source
+                    && self.medium(id).is_none_or(|medium| medium.number != number.id)
+                {
+                    return Err(GraphError::parameter("Invalid parameter").because("there is no media with this id"));
+                }
+                Ok(Taken { text: file.caption.clone(), file: Some(file), ..Taken::default() })
+            }
+            Content::Template(_) => Err(GraphError::code(131_051)),
+        }
+    }
+
     /// The name under which a customer's phone is kept, given either of their names.
     fn known_as(&self, to: &str) -> String {
         let digits: String = to.chars().filter(char::is_ascii_digit).collect();
         let chats = self.0.phones.chats();
         let same = chats.iter().find(|chat| chat.customer == to || events::user_id(&chat.customer) == to);
         same.map(|chat| chat.customer.clone()).unwrap_or(if to.contains('.') { to.to_owned() } else { digits })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use shared::clock::SystemClock;
-
-    use super::*;
-    use crate::simulators::graph::App;
-
-    const TOKEN: &str = "EAATEST";
-
-    async fn serve() -> (Graph, String) {
-        let app = App { secret: "s".to_owned(), verify_token: "v".to_owned() };
-        let graph = Graph::new(app, Arc::new(SystemClock));
-        graph.add_number(Number {
-            id: "300".to_owned(),
-            waba_id: "200".to_owned(),
-            display: "+1 555-010-0000".to_owned(),
-            verified_name: "Acme".to_owned(),
-            token: TOKEN.to_owned(),
-        });
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/{VERSION}", listener.local_addr().unwrap());
-        let router = graph.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (graph, url)
-    }
-
-    async fn call(method: http::Method, url: &str, token: &str, body: Option<Value>) -> (u16, Value) {
-        let client = reqwest::Client::builder().build().unwrap();
-        let mut request = client.request(method, url).bearer_auth(token);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    fn message(change: impl FnOnce(&mut Value)) -> Value {
-        let mut body = json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": "15550100001",
-            "type": "text", "text": {"body": "Hi", "preview_url": false}});
-        change(&mut body);
-        body
-    }
-
-    #[tokio::test]
-    async fn objects_are_shown_to_their_token_alone() {
-        let (_, url) = serve().await;
-        let (status, number) = call(http::Method::GET, &format!("{url}/300?fields=display_phone_number"), TOKEN, None).await;
-        assert_eq!((status, number), (200, json!({"id": "300", "display_phone_number": "+1 555-010-0000"})));
-        assert_eq!(call(http::Method::GET, &format!("{url}/200/phone_numbers"), TOKEN, None).await.1["data"][0]["id"], "300");
-        let code =
-            |answer: (u16, Value)| (answer.0, answer.1["error"]["code"].clone(), answer.1["error"]["error_subcode"].clone());
-        assert_eq!(code(call(http::Method::GET, &format!("{url}/300"), "other", None).await), (401, json!(190), Value::Null));
-        assert_eq!(code(call(http::Method::GET, &format!("{url}/301"), TOKEN, None).await), (400, json!(100), json!(33)));
-        assert_eq!(
-            code(call(http::Method::GET, &format!("{url}/300?fields=x"), TOKEN, None).await),
-            (400, json!(100), Value::Null)
-        );
-    }
-
-    #[tokio::test]
-    async fn messages_are_checked() {
-        let (graph, url) = serve().await;
-        let url = format!("{url}/300/messages");
-        let code = async |change: fn(&mut Value)| {
-            let (_, answer) = call(http::Method::POST, &url, TOKEN, Some(message(change))).await;
-            answer["error"]["code"].as_u64()
-        };
-        assert_eq!(code(|_| ()).await, Some(131_047), "nobody wrote yet");
-        graph.customer_writes("15550100001", "Ada", "Hello");
-        assert_eq!(code(|_| ()).await, None);
-        assert_eq!(code(|b| b["to"] = "abc".into()).await, Some(131_009));
-        assert_eq!(code(|b| b["type"] = "fax".into()).await, Some(131_051));
-        assert_eq!(code(|b| b["text"]["body"] = "".into()).await, Some(131_008));
-        assert_eq!(code(|b| b["text"]["body"] = "ä".repeat(4097).into()).await, Some(100));
-        assert_eq!(code(|b| b["text"]["body"] = "ä".repeat(4096).into()).await, None);
-        assert_eq!(code(|b| b["extra"] = 1.into()).await, Some(100));
-        assert_eq!(code(|b| b["messaging_product"] = "sms".into()).await, Some(100));
-        graph.fail_next(Fault::Code(131_056));
-        assert_eq!(call(http::Method::POST, &url, TOKEN, Some(message(|_| ()))).await.0, 429);
-
-        let by_user_id = |b: &mut Value| {
-            b.as_object_mut().unwrap().remove("to");
-            b["recipient"] = "US.915550100001".into();
-        };
-        let (status, answer) = call(http::Method::POST, &url, TOKEN, Some(message(by_user_id))).await;
-        assert_eq!((status, &answer["contacts"][0]["user_id"]), (200, &json!("US.915550100001")));
-        let sent = graph.sent();
-        assert_eq!(sent.len(), 3);
-        assert!(sent.iter().all(|message| message.to == "15550100001"), "one person under both names");
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_is_no_refusal() {
-        let (graph, url) = serve().await;
-        graph.customer_writes("15550100001", "Ada", "Hello");
-        graph.fail_next(Fault::LostAnswer);
-        let client = reqwest::Client::builder().build().unwrap();
-        let request = client.post(format!("{url}/300/messages")).bearer_auth(TOKEN).json(&message(|_| ()));
-        let outcome = async { request.send().await?.bytes().await }.await;
-        assert!(outcome.is_err());
-        assert_eq!(graph.sent().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn webhooks_are_signed_and_come_again() {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        let seen = Arc::new(AtomicUsize::new(0));
-        let counter = seen.clone();
-        let hook = Router::new().route(
-            "/",
-            post(move |headers: HeaderMap, body: Bytes| async move {
-                let expected = events::signed("s", body.clone()).headers;
-                assert_eq!(headers["x-hub-signature-256"], expected["x-hub-signature-256"]);
-                let body: Value = serde_json::from_slice(&body).unwrap();
-                assert_eq!(body["entry"][0]["changes"].as_array().unwrap().len(), 2, "both in one batch");
-                // The first try fails.
-                if counter.fetch_add(1, Ordering::SeqCst) == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }
-            })
-            .get(|RawQuery(query): RawQuery| async move {
-                let query = query.unwrap_or_default();
-                let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-                pairs.find(|(name, _)| name == "hub.challenge").map(|(_, value)| value.into_owned()).unwrap_or_default()
-            }),
-        );
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let hook_url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, hook).await });
-
-        let (graph, url) = serve().await;
-        assert!(graph.set_callback(&hook_url).await);
-        assert_eq!(call(http::Method::POST, &format!("{url}/200/subscribed_apps"), TOKEN, None).await.0, 200);
-        graph.webhooks().hold();
-        graph.customer_writes("15550100001", "Ada", "one");
-        graph.customer_writes("15550100002", "Bea", "two");
-        graph.webhooks().release(|events| events.reverse());
-        tokio::time::timeout(Duration::from_secs(10), async {
-            while !graph.webhooks().idle() {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
-        .unwrap();
-        assert_eq!((seen.load(Ordering::SeqCst), graph.webhooks().given_up()), (2, 0));
     }
 }

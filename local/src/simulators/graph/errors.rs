@@ -16,21 +16,9 @@ pub struct GraphError {
 impl GraphError {
     /// An error of the list, with the list's message.
     pub fn code(code: u32) -> Self {
-        let message = match code {
-            190 => "Error validating access token: the session has been invalidated",
-            130_429 => "Rate limit hit",
-            131_008 => "Required parameter is missing",
-            131_009 => "Parameter value is not valid",
-            131_026 => "Message undeliverable",
-            131_031 => "Business account is locked",
-            131_047 => "Re-engagement message",
-            131_051 => "Unsupported message type",
-            131_056 => "(Business account, consumer account) pair rate limit hit",
-            _ => "Something went wrong",
-        };
+        let message = title(code);
         Self { code, subcode: None, message: format!("(#{code}) {message}"), details: None }
     }
-
     /// A parameter at fault.
     pub(super) fn parameter(message: impl Into<String>) -> Self {
         Self { message: format!("(#100) {}", message.into()), ..Self::code(100) }
@@ -69,6 +57,30 @@ impl GraphError {
             error["error_data"] = json!({"messaging_product": "whatsapp", "details": details});
         }
         json!({ "error": error })
+    }
+}
+
+/// What the list calls a code, in answers and in failed statuses.
+pub(super) fn title(code: u32) -> &'static str {
+    match code {
+        4 => "Application request limit reached",
+        190 => "Error validating access token: the session has been invalidated",
+        80_007 => "There have been too many calls to this WhatsApp Business account",
+        130_429 => "Rate limit hit",
+        131_008 => "Required parameter is missing",
+        131_009 => "Parameter value is not valid",
+        131_026 => "Message undeliverable",
+        131_031 => "Business account is locked",
+        131_042 => "Business eligibility payment issue",
+        131_047 => "Re-engagement message",
+        131_051 => "Unsupported message type",
+        131_053 => "Media upload error",
+        131_056 => "(Business account, consumer account) pair rate limit hit",
+        132_000 => "Number of parameters does not match the expected number of params",
+        132_001 => "Template name does not exist in the translation",
+        132_012 => "Parameter format does not match format in the created template",
+        132_018 => "There was an issue with the template parameters",
+        _ => "Something went wrong",
     }
 }
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 use shared::model::{status::Status, time::Timestamp};
 
-use super::{Incoming, Number, Sent};
+use super::{Incoming, Number, Sent, errors::title};
 use crate::simulators::webhooks::Post;
 
 /// Asks an address to prove that it knows the verify token.
@@ -24,21 +24,26 @@ pub(super) async fn handshake(url: &str, verify_token: &str) -> bool {
 
 /// A webhook with that body, signed.
 pub(super) fn signed(app_secret: &str, body: Bytes) -> Post {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes()), &body);
-    let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(signature) = HeaderValue::from_str(&format!("sha256={hex}")) {
+    if let Ok(signature) = HeaderValue::from_str(&format!("sha256={}", signature(app_secret, &body))) {
         headers.insert("x-hub-signature-256", signature);
     }
     Post { headers, body }
 }
 
-/// A webhook's body. Each event is `{"waba": …, "value": …}`; those of one account that follow each other share an entry.
+/// The HMAC-SHA256 of something, in hexadecimal digits.
+pub(super) fn signature(secret: &str, bytes: &[u8]) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), bytes);
+    tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// A webhook's body. Each event is `{"waba": …, "field": …, "value": …}` (`messages` where there is no field); those of one account that follow each other share an entry.
 pub(super) fn envelope(events: &[Value]) -> Bytes {
     let mut entries: Vec<Value> = Vec::new();
     for event in events {
-        let change = json!({"field": "messages", "value": event["value"]});
+        let field = event.get("field").and_then(Value::as_str).unwrap_or("messages");
+        let change = json!({"field": field, "value": event["value"]});
         match entries.last_mut().filter(|entry| entry["id"] == event["waba"]).and_then(|entry| entry["changes"].as_array_mut()) {
             Some(changes) => changes.push(change),
             None => entries.push(json!({"id": event["waba"], "changes": [change]})),
@@ -47,14 +52,19 @@ pub(super) fn envelope(events: &[Value]) -> Bytes {
     Bytes::from(json!({"object": "whatsapp_business_account", "entry": entries}).to_string())
 }
 
-/// A customer's text.
-pub(super) fn message(number: &Number, incoming: &Incoming<'_>, id: &str) -> Value {
+/// The content of a text.
+pub(super) fn text(body: &str) -> Value {
+    json!({"type": "text", "text": {"body": body}})
+}
+
+/// A customer's message: `content` has its type, the member that the type names, and perhaps a context.
+pub(super) fn message(number: &Number, incoming: &Incoming<'_>, id: &str, content: &Value) -> Value {
     let user = user_id(incoming.from);
     let mut contact = json!({"profile": {"name": incoming.name}, "user_id": user});
-    let mut message = json!({
-        "from_user_id": user, "id": id, "timestamp": incoming.at.secs().to_string(), "type": "text",
-        "text": {"body": incoming.text},
-    });
+    let mut message = content.clone();
+    message["id"] = id.into();
+    message["timestamp"] = incoming.at.secs().to_string().into();
+    message["from_user_id"] = user.clone().into();
     // Somebody who hides their number is known by the user id alone.
     if user != incoming.from {
         contact["wa_id"] = incoming.from.into();
@@ -63,8 +73,34 @@ pub(super) fn message(number: &Number, incoming: &Incoming<'_>, id: &str) -> Val
     event(number, json!({"contacts": [contact], "messages": [message]}))
 }
 
-/// News of a message that the company sent.
-pub(super) fn status(number: &Number, sent: &Sent, status: Status, at: Timestamp) -> Value {
+/// A message that the company wrote on its phone.
+pub(super) fn echo(number: &Number, to: &str, at: Timestamp, id: &str, content: &Value) -> Value {
+    let user = user_id(to);
+    let mut message = content.clone();
+    message["from"] = digits(number).into();
+    message["id"] = id.into();
+    message["timestamp"] = at.secs().to_string().into();
+    message["to_user_id"] = user.clone().into();
+    if user != to {
+        message["to"] = to.into();
+    }
+    let mut event = event(number, json!({"message_echoes": [message]}));
+    event["field"] = "smb_message_echoes".into();
+    event
+}
+
+/// A customer has another phone number, and with it another user id.
+pub(super) fn changed_number(number: &Number, from: &str, to: &str, at: Timestamp, id: &str) -> Value {
+    let system = json!({
+        "type": "user_changed_number", "body": format!("User changed from {from} to {to}"), "wa_id": to,
+        "user_id": user_id(to), "previous_user_id": user_id(from),
+    });
+    let message = json!({"from": from, "id": id, "timestamp": at.secs().to_string(), "type": "system", "system": system});
+    event(number, json!({"messages": [message]}))
+}
+
+/// News of a message that the company sent; `code` says why it failed, if it did.
+pub(super) fn status(number: &Number, sent: &Sent, status: Status, code: u32, at: Timestamp) -> Value {
     let user = user_id(&sent.to);
     let mut news = json!({
         "id": sent.id, "status": status.as_str(), "timestamp": at.secs().to_string(), "recipient_user_id": user,
@@ -78,8 +114,8 @@ pub(super) fn status(number: &Number, sent: &Sent, status: Status, at: Timestamp
     match status {
         Status::Sent => news["pricing"] = json!({"billable": true, "pricing_model": "PMP", "category": "service"}),
         Status::Failed => {
-            news["errors"] = json!([{"code": 131_026, "title": "Message undeliverable", "message": "Message undeliverable",
-                "error_data": {"details": "Message Undeliverable."}}]);
+            news["errors"] = json!([{"code": code, "title": title(code), "message": title(code),
+                "error_data": {"details": title(code)}}]);
         }
         Status::Delivered | Status::Read => {}
     }
@@ -87,10 +123,14 @@ pub(super) fn status(number: &Number, sent: &Sent, status: Status, at: Timestamp
 }
 
 fn event(number: &Number, mut value: Value) -> Value {
-    let digits: String = number.display.chars().filter(char::is_ascii_digit).collect();
     value["messaging_product"] = "whatsapp".into();
-    value["metadata"] = json!({"display_phone_number": digits, "phone_number_id": number.id});
+    value["metadata"] = json!({"display_phone_number": digits(number), "phone_number_id": number.id});
     json!({"waba": number.waba_id, "value": value})
+}
+
+/// The number as WhatsApp writes it.
+pub(super) fn digits(number: &Number) -> String {
+    number.display.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// The business-scoped user id that Meta gives somebody with that phone number here.

@@ -2,9 +2,14 @@
 //! Requests are checked as Meta checks them; webhooks are signed and shaped as Meta's are.
 
 mod api;
+mod customers;
 mod errors;
 mod events;
+mod media;
 mod message;
+mod templates;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,16 +21,20 @@ use axum::Router;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     model::{status::Status, time::Timestamp},
 };
 
-pub use self::errors::GraphError;
+pub use self::{errors::GraphError, templates::demo_templates};
+use self::{
+    media::{Medium, UPLOADED_LIFE, fits},
+    message::{File, Source},
+};
 use super::{
     locked,
-    phones::{Behaviour, Line, Phones},
+    phones::{Behaviour, LineFile, Phones},
     webhooks::{Post, Webhooks},
 };
 
@@ -56,6 +65,13 @@ pub struct Number {
     pub token: String,
 }
 
+impl Number {
+    /// What the company enters to connect it.
+    pub fn credentials(&self) -> Value {
+        json!({"phone_number_id": self.id, "waba_id": self.waba_id, "access_token": self.token})
+    }
+}
+
 /// A message that the company sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -65,12 +81,31 @@ pub struct Sent {
     pub number: String,
     /// Who to: a phone number without `+`, or a business-scoped user id.
     pub to: String,
-    /// What it says.
+    /// What it says: its text, its caption, or its template filled in.
     pub text: String,
+    /// Its file.
+    pub file: Option<SentFile>,
+    /// The message that it answers.
+    pub answers: Option<String>,
+    /// The template that it fills in, as it was given.
+    pub template: Option<Value>,
     /// What the company wants to hear back with its statuses (`biz_opaque_callback_data`).
     pub callback_data: Option<String>,
     /// When.
     pub at: Timestamp,
+}
+
+/// A file that the company sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentFile {
+    /// `image`, `video`, `audio`, `document` or `sticker`.
+    pub kind: String,
+    /// Its name; empty for all but documents.
+    pub name: String,
+    /// What [`super::handset::Handset::file`] finds it by.
+    pub id: String,
+    /// The address that Meta fetched it from, if it was not uploaded.
+    pub link: Option<String>,
 }
 
 /// What a customer writes.
@@ -95,6 +130,8 @@ pub enum Fault {
     Code(u32),
     /// Something in front of the API answers with this status and a page in HTML.
     Html(u16),
+    /// Meta takes it, and reports later that it failed with this code, e.g. 131049.
+    Later(u32),
     /// Meta takes it, and the connection breaks before its answer is through.
     LostAnswer,
 }
@@ -119,7 +156,32 @@ struct State {
     faults: VecDeque<Fault>,
     status_pause: Duration,
     events: u64,
+    url: Option<String>,
+    media: BTreeMap<String, Medium>,
+    // How many addresses of files will be dead.
+    dead_addresses: usize,
+    // By WhatsApp Business Account.
+    templates: BTreeMap<String, Vec<Value>>,
+    // Ids of the lines on phones that are reactions.
+    reactions: BTreeSet<String>,
 }
+
+/// A message that passed every check.
+#[derive(Debug, Default)]
+struct Taken {
+    text: String,
+    file: Option<File>,
+    template: Option<Value>,
+    answers: Option<String>,
+    callback_data: Option<String>,
+    /// The code that it fails with later, if it does.
+    later: Option<u32>,
+}
+
+/// Why a message fails that can't be delivered.
+const UNDELIVERABLE: u32 = 131_026;
+/// Why one fails whose file is not there or of no use.
+const MEDIA_ERROR: u32 = 131_053;
 
 impl Graph {
     /// A Meta app without phone numbers.
@@ -133,6 +195,11 @@ impl Graph {
     /// The API, to be mounted where `GRAPH_API_URL` without its version leads.
     pub fn router(&self) -> Router {
         api::router(self.clone())
+    }
+
+    /// The same at one address with Meta's other products: `others` answers what is not WhatsApp's.
+    pub fn router_beside(&self, others: Router) -> Router {
+        api::router_beside(self.clone(), others)
     }
 
     /// Adds a phone number to the business.
@@ -150,29 +217,9 @@ impl Graph {
         shaken
     }
 
-    /// A customer writes to the first phone number. Answers the message's id.
-    pub fn customer_writes(&self, from: &str, name: &str, text: &str) -> String {
-        let number = locked(&self.0.state).numbers.keys().next().cloned().unwrap_or_default();
-        self.receive(&Incoming { number: &number, from, name, text, at: self.0.clock.now() })
-    }
-
-    /// A customer writes. Answers the message's id. Nothing is sent for a number whose account has no subscribed app.
-    pub fn receive(&self, message: &Incoming<'_>) -> String {
-        let id = self.new_message_id(message.from);
-        let line = Line {
-            id: id.clone(),
-            own: true,
-            text: message.text.to_owned(),
-            at: message.at,
-            status: Status::Read,
-            files: Vec::new(),
-        };
-        self.0.phones.add(message.from, message.name, line);
-        let state = locked(&self.0.state);
-        if let Some(number) = state.numbers.get(message.number).filter(|number| state.subscribed.contains(&number.waba_id)) {
-            self.0.webhooks.queue(events::message(number, message, &id));
-        }
-        id
+    /// Says where [`Graph::router`] is mounted, for the addresses of files.
+    pub fn set_url(&self, url: &str) {
+        locked(&self.0.state).url = Some(url.to_owned());
     }
 
     /// What the company sent, oldest first.
@@ -206,7 +253,7 @@ impl Graph {
         let Some(sent) = state.sent.iter().find(|sent| sent.id == id) else { return false };
         let Some(number) = state.numbers.get(&sent.number) else { return false };
         self.0.phones.tick(&sent.to, id, status);
-        self.0.webhooks.queue(events::status(number, sent, status, self.0.clock.now()));
+        self.0.webhooks.queue(events::status(number, sent, status, UNDELIVERABLE, self.0.clock.now()));
         true
     }
 
@@ -227,7 +274,10 @@ impl Graph {
 
     /// A customer's message as an entry of a webhook, without sending it.
     pub fn message_change(&self, message: &Incoming<'_>, id: &str) -> Option<Value> {
-        locked(&self.0.state).numbers.get(message.number).map(|number| events::message(number, message, id))
+        locked(&self.0.state)
+            .numbers
+            .get(message.number)
+            .map(|number| events::message(number, message, id, &events::text(message.text)))
     }
 
     /// A new `wamid.…`. Real ones have the phone number inside too, and characters that need encoding in a URL.
@@ -237,32 +287,86 @@ impl Graph {
         format!("wamid.{}", STANDARD.encode(format!("{customer}/{:08}/{}", state.events, uuid::Uuid::new_v4().simple())))
     }
 
-    /// Takes a message that passed every check: it appears on the phone, and statuses follow.
-    fn accept(&self, number: &Number, to: &str, text: &str, callback_data: Option<String>) -> Sent {
-        let at = self.0.clock.now();
-        let id = self.new_message_id(to);
-        let sent = Sent { id, number: number.id.clone(), to: to.to_owned(), text: text.to_owned(), callback_data, at };
-        let line = Line { id: sent.id.clone(), own: false, text: text.to_owned(), at, status: Status::Sent, files: Vec::new() };
-        self.0.phones.add(to, "", line);
+    /// Takes a message: it appears on the phone, and statuses follow.
+    fn accept(&self, number: &Number, to: &str, taken: Taken) -> Sent {
+        let (id, at) = (self.new_message_id(to), self.0.clock.now());
+        let file = taken.file.as_ref().map(|file| self.sent_file(number, file));
+        let sent = Sent {
+            id,
+            number: number.id.clone(),
+            to: to.to_owned(),
+            text: taken.text,
+            file,
+            answers: taken.answers,
+            template: taken.template,
+            callback_data: taken.callback_data,
+            at,
+        };
         let pause = {
             let mut state = locked(&self.0.state);
             state.sent.push(sent.clone());
             state.status_pause
         };
-        let steps: &[Status] = match self.0.phones.behaviour(to) {
-            Behaviour::Reads => &[Status::Sent, Status::Delivered, Status::Read],
-            Behaviour::Receives => &[Status::Sent, Status::Delivered],
-            Behaviour::Off => &[Status::Sent],
-            Behaviour::Fails => &[Status::Failed],
-        };
         let (graph, number, message) = (self.clone(), number.clone(), sent.clone());
+        let is_linked = sent.file.as_ref().is_some_and(|file| file.link.is_some());
+        if !is_linked {
+            self.show(&sent);
+        }
         self.0.webhooks.later(async move {
+            let failure = if graph.unfit(&message).await { Some(MEDIA_ERROR) } else { taken.later };
+            if is_linked {
+                graph.show(&message);
+            }
+            let steps: &[Status] = match graph.0.phones.behaviour(&message.to) {
+                _ if failure.is_some() => &[Status::Failed],
+                Behaviour::Reads => &[Status::Sent, Status::Delivered, Status::Read],
+                Behaviour::Receives => &[Status::Sent, Status::Delivered],
+                Behaviour::Off => &[Status::Sent],
+                Behaviour::Fails => &[Status::Failed],
+            };
             for status in steps {
                 tokio::time::sleep(pause).await;
                 graph.0.phones.tick(&message.to, &message.id, *status);
-                graph.0.webhooks.queue(events::status(&number, &message, *status, graph.0.clock.now()));
+                let code = failure.unwrap_or(UNDELIVERABLE);
+                graph.0.webhooks.queue(events::status(&number, &message, *status, code, graph.0.clock.now()));
             }
         });
         sent
+    }
+
+    /// Puts a message of the company's on the customer's phone, with what it answers.
+    fn show(&self, sent: &Sent) {
+        let quoted = sent.answers.as_ref().and_then(|id| {
+            let lines = self.0.phones.chat(&sent.to)?.lines;
+            lines.into_iter().find(|line| line.id == *id).map(|line| format!("> {}\n", line.text))
+        });
+        let text = quoted.unwrap_or_default() + &sent.text;
+        let files = sent.file.iter().map(|file| LineFile {
+            name: file.name.clone(),
+            mime: self.medium(&file.id).map(|medium| medium.mime).unwrap_or_default(),
+            id: file.id.clone(),
+        });
+        self.0.phones.add(&sent.to, "", customers::line(&sent.id, false, &text, sent.at, files.collect()));
+    }
+
+    /// A file as it is kept: one that Meta has to fetch gets its place, and is empty until then.
+    fn sent_file(&self, number: &Number, file: &File) -> SentFile {
+        let (id, link) = match &file.source {
+            Source::Id(id) => (id.clone(), None),
+            Source::Link(link) => (self.keep(&number.id, "", Bytes::new(), UPLOADED_LIFE), Some(link.clone())),
+        };
+        SentFile { kind: file.kind.clone(), name: file.name.clone(), id, link }
+    }
+
+    /// Whether a message's file is not there or not of its kind. Meta finds that out after it took the message.
+    async fn unfit(&self, sent: &Sent) -> bool {
+        let Some(file) = &sent.file else { return false };
+        if let Some(link) = &file.link {
+            let Some((mime, bytes)) = self.get_linked(link).await else { return true };
+            if let Some(medium) = locked(&self.0.state).media.get_mut(&file.id) {
+                (medium.mime, medium.bytes) = (mime, bytes);
+            }
+        }
+        self.medium(&file.id).is_none_or(|medium| medium.bytes.is_empty() || !fits(&file.kind, &medium.mime))
     }
 }

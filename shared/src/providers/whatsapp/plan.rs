@@ -22,8 +22,9 @@ const MAX_AUDIO_OR_VIDEO: usize = 16 * MB;
 const MAX_STICKER: usize = 100_000;
 const MAX_DOCUMENT: usize = 100 * MB;
 
-/// Types that Meta's media store takes; documents of other types are fetched by Meta from our link.
-const STORED_TYPES: [&str; 19] = [
+/// Types of documents that Meta's media store takes. It judges pictures, sound and films by the limits of their own kinds,
+/// also when they are to be documents: those, and documents of other types, are fetched by Meta from our link.
+const STORED_DOCUMENTS: [&str; 8] = [
     "application/msword",
     "application/pdf",
     "application/vnd.ms-excel",
@@ -31,18 +32,7 @@ const STORED_TYPES: [&str; 19] = [
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "audio/aac",
-    "audio/amr",
-    "audio/mp4",
-    "audio/mpeg",
-    "audio/ogg",
-    "audio/opus",
-    "image/jpeg",
-    "image/png",
-    "image/webp",
     "text/plain",
-    "video/3gpp",
-    "video/mp4",
 ];
 
 /// One of WhatsApp's kinds of message with a file.
@@ -94,9 +84,9 @@ pub(super) fn essence(mime: &str) -> &str {
     mime.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether Meta's media store takes a file of that type.
-pub(super) fn is_stored(mime: &str) -> bool {
-    STORED_TYPES.contains(&essence(mime))
+/// Whether Meta's media store takes the file.
+pub(super) fn is_stored(file: &OutgoingFile) -> bool {
+    Kind::of(file) != Kind::Document || STORED_DOCUMENTS.contains(&essence(&file.mime))
 }
 
 /// Ogg audio is played if it is Opus with one channel: its first page begins with `OpusHead`, version, channels (RFC 7845).

@@ -68,7 +68,7 @@ fn envelope(message: &Outgoing<'_>) -> Result<Value, ProviderError> {
     Ok(body)
 }
 
-/// A file, in Meta's store by now or fetched by Meta from our link if the store takes no such type.
+/// A file, in Meta's store by now or fetched by Meta from our link if the store does not take it.
 async fn file_content(
     graph: &Graph,
     credentials: &Credentials,
@@ -76,7 +76,7 @@ async fn file_content(
     caption: Option<&str>,
 ) -> Result<Value, ProviderError> {
     let kind = Kind::of(file);
-    let mut content = if is_stored(&file.mime) {
+    let mut content = if is_stored(file) {
         json!({"id": media::upload(graph, credentials, file).await?})
     } else {
         json!({"link": file.link})

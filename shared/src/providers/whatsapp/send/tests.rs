@@ -28,7 +28,7 @@ fn uploaded() -> Reply {
 
 /// Sends a file and returns what the server saw.
 async fn send_file(file: &OutgoingFile, caption: Option<&str>) -> Vec<Seen> {
-    let replies = if is_stored(&file.mime) { vec![uploaded(), accepted()] } else { vec![accepted()] };
+    let replies = if is_stored(file) { vec![uploaded(), accepted()] } else { vec![accepted()] };
     let stub = Stub::start(replies).await;
     let draft = Draft::new("phone:15550100001");
     let content = PartContent::Files { files: vec![file], caption };
@@ -113,6 +113,12 @@ async fn each_kind_has_its_members() {
             stub::file(FileKind::Image, "image/gif", "a.gif", b"1"),
             "document",
             json!({"link": "https://bundle.example/media/a.gif", "caption": "Look", "filename": "a.gif"}),
+        ),
+        (
+            // Stereo, which does not play as audio.
+            stub::file(FileKind::Audio, "audio/ogg", "a.ogg", b"OggS"),
+            "document",
+            json!({"link": "https://bundle.example/media/a.ogg", "caption": "Look", "filename": "a.ogg"}),
         ),
         (
             stub::file(FileKind::Document, "", "a", b"1"),

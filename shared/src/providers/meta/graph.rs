@@ -16,8 +16,9 @@ use crate::{
 /// Longest answer that is read. A page of a hundred templates is the largest that we ask for.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long an upload may take, all in all.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long an upload may take, all in all: longer than other calls, and short enough that the message can still be sent
+/// within its function's time.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is encoded in a path: all but letters, digits, `-` and `_`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');

@@ -89,6 +89,15 @@ impl Phones {
         });
     }
 
+    /// Changes what a line says.
+    pub fn edit(&self, customer: &str, id: &str, text: &str) {
+        self.change(customer, |chat| {
+            if let Some(line) = chat.lines.iter_mut().find(|line| line.id == id) {
+                text.clone_into(&mut line.text);
+            }
+        });
+    }
+
     /// Sets what a phone does.
     pub fn set_behaviour(&self, customer: &str, behaviour: Behaviour) {
         self.change(customer, |chat| chat.behaviour = behaviour);

@@ -36,15 +36,15 @@ impl Handset for Messenger {
             Deed::File(file) => {
                 let (kind, kept) = self.given(file);
                 let files = vec![(kind, kept)];
-                Ok(self.customers(customer, name, Message { text: file.caption.clone(), files, ..message }))
+                Ok(self.incoming(customer, name, Message { text: file.caption.clone(), files, ..message }))
             }
             Deed::Location { latitude, longitude, name: place } => {
                 let place = Some(events::place(*latitude, *longitude, place));
-                Ok(self.customers(customer, name, Message { place, ..message }))
+                Ok(self.incoming(customer, name, Message { place, ..message }))
             }
             Deed::Reply(text) => {
                 let reply_to = self.last(customer, false).map(|line| line.id);
-                Ok(self.customers(customer, name, Message { text: text.clone(), reply_to, ..message }))
+                Ok(self.incoming(customer, name, Message { text: text.clone(), reply_to, ..message }))
             }
             Deed::Reaction(emoji) => {
                 let target = self.last(customer, false).ok_or(Unsupported)?.id;

@@ -184,7 +184,7 @@ impl Messenger {
 
     /// A customer writes to the first page, or wrote at `at`. Answers the message's id.
     pub fn receive(&self, psid: &str, name: &str, text: &str, at: Timestamp) -> String {
-        self.customers(psid, name, Message { text: text.to_owned(), ..Message::new(at) })
+        self.incoming(psid, name, Message { text: text.to_owned(), ..Message::new(at) })
     }
 
     /// A customer presses a button of the page's; Meta gives that no id.
@@ -297,7 +297,7 @@ impl Messenger {
         format!("{kind}_{:04}{random}", state.made)
     }
 
-    fn customers(&self, psid: &str, name: &str, message: Message) -> String {
+    fn incoming(&self, psid: &str, name: &str, message: Message) -> String {
         self.add(psid, name, Message { from_page: false, ..message })
     }
 

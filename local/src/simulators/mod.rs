@@ -4,6 +4,8 @@
 pub mod chat;
 pub mod graph;
 pub mod handset;
+pub mod messenger;
+mod meta;
 pub mod phones;
 pub mod pipedrive;
 pub mod telegram;

@@ -77,9 +77,7 @@ impl Reader<'_> {
                 None => self.file(FileKind::Image, attachment),
             },
             "video" => self.file(FileKind::Video, attachment),
-            "audio" if link(attachment).is_some_and(|link| file_name(&link).starts_with(VOICE_FILE)) => {
-                self.file(FileKind::Voice, attachment);
-            }
+            "audio" if link(attachment).is_some_and(|link| is_voice(&file_name(&link))) => self.file(FileKind::Voice, attachment),
             "audio" => self.file(FileKind::Audio, attachment),
             "file" => self.file(FileKind::Document, attachment),
             "location" => self.location(attachment),
@@ -246,6 +244,11 @@ fn file_name(link: &str) -> String {
     let path = link.split(['?', '#']).next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
     percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned()
+}
+
+/// Whether a sound of that name was spoken into the phone.
+pub(super) fn is_voice(file_name: &str) -> bool {
+    file_name.starts_with(VOICE_FILE)
 }
 
 fn degrees(value: &Value, pointer: &str, max: f64) -> Option<f64> {

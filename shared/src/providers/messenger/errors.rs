@@ -13,8 +13,6 @@ use crate::providers::{
 
 /// How long to wait when Meta says "too many" without a code that we know.
 const DEFAULT_WAIT: Duration = Duration::from_mins(1);
-/// The answer to who a customer is of whom nothing may be told.
-pub(super) const NO_PROFILE: &str = "100.2018218";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {

@@ -4,7 +4,13 @@
 use secrecy::SecretSlice;
 use serde_json::Value;
 
-use super::{connect::Credentials, content::UNSUPPORTED, files, message::reply, people};
+use super::{
+    connect::Credentials,
+    content::{self, UNSUPPORTED},
+    files,
+    message::reply,
+    people,
+};
 use crate::{
     model::{
         content::{Content, FileKind},
@@ -96,9 +102,10 @@ fn message(item: &Value, customer: &Customer, page: &str) -> Option<InboundMessa
 }
 
 fn inbound(file: files::Described, mid: &str) -> InboundFile {
-    let kind = match (file.place, &file.mime) {
+    let kind = match (file.place, FileKind::of_mime(file.mime.as_deref().unwrap_or_default())) {
         (files::Place::Sticker, _) => FileKind::Sticker,
-        (files::Place::File(_), mime) => FileKind::of_mime(mime.as_deref().unwrap_or_default()),
+        (files::Place::File(_), FileKind::Audio) if file.name.as_deref().is_some_and(content::is_voice) => FileKind::Voice,
+        (files::Place::File(_), kind) => kind,
     };
     let source = files::Source::new(Some(mid), file.place, file.link).into();
     InboundFile { source, kind, mime: file.mime, name: file.name, size: file.size }
@@ -177,7 +184,7 @@ mod tests {
                 (FileKind::Image, Some("a.jpg"), Some(1234)),
                 (FileKind::Video, Some("v.mp4"), Some(99)),
                 (FileKind::Document, Some("offer.pdf"), Some(5)),
-                (FileKind::Audio, Some("audioclip-1.mp3"), None),
+                (FileKind::Voice, Some("audioclip-1.mp3"), None),
                 (FileKind::Sticker, None, None),
             ]
         );

@@ -79,14 +79,14 @@ pub(super) fn reply(mid: Option<String>) -> Option<ProviderReply> {
 /// Somebody wrote, or took back what they wrote. An echo of what we sent ourselves bears our id and is news of that message.
 pub(super) fn message(message: &Value, scene: &Scene<'_>) -> Result<EventKind, &'static str> {
     let mid = mid(message);
+    if message.get("is_deleted") == Some(&Value::Bool(true)) {
+        return Ok(EventKind::Deletion(Deletion { target: mid.ok_or("unreadable_deletion")?, at: scene.at }));
+    }
     if let (Some(provider_id), Direction::Out) = (&mid, scene.direction)
         && let Some(part) = text(message, "/metadata").and_then(PartId::parse)
     {
         let provider_id = provider_id.clone();
         return Ok(EventKind::Status(StatusUpdate { provider_id, message: Some(part), status: Status::Sent, failure: None }));
-    }
-    if message.get("is_deleted") == Some(&Value::Bool(true)) {
-        return Ok(EventKind::Deletion(Deletion { target: mid.ok_or("unreadable_deletion")?, at: scene.at }));
     }
     let said = content::of(message, mid.as_ref().map(ProviderMessageId::as_str));
     let provider_id = match mid {

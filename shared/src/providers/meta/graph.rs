@@ -39,6 +39,16 @@ impl Graph {
         Self { http, base, read_error }
     }
 
+    /// Posts to an edge of an object what stands in the address alone, e.g. to `subscribed_apps`.
+    pub(in crate::providers) async fn post_query(
+        &self,
+        token: &SecretString,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, ProviderError> {
+        self.call(self.http.post(self.url(path)).query(query), token).await
+    }
+
     /// The base URL.
     pub(in crate::providers) fn base(&self) -> &str {
         &self.base
@@ -104,16 +114,6 @@ impl Graph {
         form: Form,
     ) -> Result<Value, ProviderError> {
         self.call(self.http.post(self.url(&[id, edge])).timeout(UPLOAD_TIMEOUT).multipart(form), token).await
-    }
-
-    /// Posts to an edge of an object what stands in the address alone, e.g. to `subscribed_apps`.
-    pub(in crate::providers) async fn post_query(
-        &self,
-        token: &SecretString,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<Value, ProviderError> {
-        self.call(self.http.post(self.url(path)).query(query), token).await
     }
 
     /// Deletes an object, or what an edge of it stands for.

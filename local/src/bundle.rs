@@ -206,7 +206,8 @@ impl Bundle {
             tasks.spawn(async move { function.run(every).await });
         }
         if let Some(simulators) = &simulators
-            && !simulators.graph.set_callback(&format!("{url}/webhooks/whatsapp")).await
+            && !(simulators.graph.set_callback(&format!("{url}/webhooks/whatsapp")).await
+                && simulators.messenger.set_callback(&format!("{url}/webhooks/messenger")).await)
         {
             return Err(StartError::Handshake);
         }

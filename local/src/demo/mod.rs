@@ -14,7 +14,7 @@ use crate::{
     owner::OwnerError,
     simulators::{
         Simulators,
-        graph::Incoming,
+        graph::{self, Incoming},
         handset::{Deed, GivenFile, Handset},
         phones::{Behaviour, Line},
         pipedrive::{Channel, DEMO_COMPANY, DEMO_USER, InboxError, InboxFile},
@@ -127,6 +127,7 @@ pub async fn set_up(bundle: &Bundle, progress: impl Fn(&str)) -> Result<(), Demo
     progress("installing the app for the demo company");
     bundle.install(DEMO_COMPANY, DEMO_USER).await?;
     let session = bundle.session(DEMO_COMPANY, DEMO_USER).await?;
+    simulators.graph.set_templates(&whatsapp_number().waba_id, graph::demo_templates());
     let mut answers = false;
     for (provider, name, _) in simulators.accounts() {
         progress(&format!("connecting {name}"));

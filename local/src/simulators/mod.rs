@@ -24,6 +24,7 @@ use self::{
     chat::Chat,
     graph::{App, Graph, Number},
     handset::Handset,
+    messenger::Messenger,
     pipedrive::{PipedriveOptions, PipedriveSim},
     telegram::Telegram,
     webhooks::Webhooks,
@@ -44,6 +45,8 @@ pub struct Simulators {
     pub pipedrive: PipedriveSim,
     /// Meta's Graph API, with one WhatsApp number: [`whatsapp_number`].
     pub graph: Graph,
+    /// Facebook Messenger, with one page. Its API is part of the Graph API.
+    pub messenger: Messenger,
     /// Telegram, with one bot.
     pub telegram: Telegram,
     /// A company's own chat.
@@ -63,9 +66,12 @@ impl Simulators {
         let graph = Graph::new(app, clock.clone());
         graph.add_number(whatsapp_number());
         graph.set_url(&format!("{bundle_url}/sim/graph"));
+        let app = App { secret: META_APP_SECRET.to_owned(), verify_token: META_VERIFY_TOKEN.to_owned() };
+        let messenger = Messenger::new(app, &format!("{bundle_url}/sim/messenger"), clock.clone());
+        messenger.add_page(Messenger::demo_page());
         let telegram = Telegram::new(telegram::demo_bot(), clock.clone());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
-        Ok(Self { pipedrive, graph, telegram, chat, bundle_url: bundle_url.to_owned() })
+        Ok(Self { pipedrive, graph, messenger, telegram, chat, bundle_url: bundle_url.to_owned() })
     }
 
     /// The base URLs that lead functions here, as (variable, value).
@@ -80,7 +86,12 @@ impl Simulators {
 
     /// Every provider from its customers' side.
     pub fn handsets(&self) -> Vec<Box<dyn Handset>> {
-        vec![Box::new(self.telegram.clone()), Box::new(self.chat.clone())]
+        vec![
+            Box::new(self.graph.clone()),
+            Box::new(self.messenger.clone()),
+            Box::new(self.telegram.clone()),
+            Box::new(self.chat.clone()),
+        ]
     }
 
     /// Every provider's demo account: what to call its channel, and what it is connected with.
@@ -89,6 +100,7 @@ impl Simulators {
         let whatsapp = json!({"phone_number_id": number.id, "waba_id": number.waba_id, "access_token": number.token});
         vec![
             (ProviderKind::Whatsapp, "WhatsApp", whatsapp),
+            (ProviderKind::Messenger, "Messenger", Messenger::credentials()),
             (ProviderKind::Telegram, "Telegram", self.telegram.credentials()),
             (ProviderKind::Custom, "Website chat", self.chat.credentials()),
         ]
@@ -97,7 +109,8 @@ impl Simulators {
     /// Whether none of them has anything under way. Waits for what Pipedrive does after its answers.
     pub async fn idle(&self) -> bool {
         self.pipedrive.idle().await;
-        [self.graph.webhooks(), self.telegram.webhooks(), self.chat.webhooks()].into_iter().all(Webhooks::idle)
+        let senders = [self.graph.webhooks(), self.messenger.webhooks(), self.telegram.webhooks(), self.chat.webhooks()];
+        senders.into_iter().all(Webhooks::idle)
     }
 }
 
@@ -105,7 +118,8 @@ impl Simulators {
 pub fn router(simulators: &Simulators) -> Router {
     Router::new()
         .nest_service("/sim/pipedrive", pipedrive::router(&simulators.pipedrive))
-        .nest_service("/sim/graph", simulators.graph.router())
+        .nest_service("/sim/graph", simulators.messenger.in_front_of(simulators.graph.router()))
+        .nest_service("/sim/messenger", simulators.messenger.router())
         .nest_service("/sim/telegram", simulators.telegram.router())
         .nest_service("/sim/chat", simulators.chat.router())
 }

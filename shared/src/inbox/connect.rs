@@ -341,7 +341,8 @@ pub async fn register(
         name: &channel.name,
         avatar_url: &avatar_url,
         provider_type,
-        template_support: traits.templates,
+        // Pipedrive supports templates for WhatsApp alone (Pipedrive's API reference, Channels, "Adds a channel").
+        template_support: traits.templates && traits.provider_type == "whatsapp",
     };
     let mut provider_type = traits.provider_type;
     let mut result = api.register(access, &registration(provider_type)).await;

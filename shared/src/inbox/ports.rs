@@ -195,6 +195,16 @@ pub trait ReceiveStore: Send + Sync {
     async fn store_message(&self, new: &NewMessage) -> Result<StoreOutcome, StoreError>;
     /// What the provider's message id names.
     async fn reference(&self, channel: &ChannelId, id: &ProviderMessageId) -> Result<Reference, StoreError>;
+    /// Makes the provider's id, which names nothing yet, name what the provider says it does, if that is a message of the
+    /// channel. `seen` is what was known of the id. False if there is no such message or the reference changed: look again.
+    async fn adopt_reference(
+        &self,
+        channel: &ChannelId,
+        id: &ProviderMessageId,
+        named: &PartId,
+        seen: &Reference,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
     /// Keeps a status until its message is known. False if the reference changed since it was read: look again.
     async fn park_status(
         &self,

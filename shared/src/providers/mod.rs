@@ -286,11 +286,6 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Whether a template can be sent with nothing but what fills the gaps of its `content`.
-    fn can_fill(&self, _template: &Template) -> bool {
-        true
-    }
-
     /// A page of what was written before the channel was connected, from `cursor` on. Only called where
     /// [`Traits::history`] says so.
     async fn history(&self, _credentials: &SecretSlice<u8>, _cursor: Option<&str>) -> Result<HistoryPage, ProviderError> {

@@ -155,7 +155,8 @@ pub struct Outgoing<'a> {
     pub content: PartContent<'a>,
     /// The provider's id of the message that it answers.
     pub reply_to: Option<&'a ProviderMessageId>,
-    /// When the customer wrote last, where the provider limits answers; none if they have not.
+    /// Until when the customer may be written to freely, where the provider sets such a limit; without
+    /// [`super::Provider::reply_extension`].
     pub reply_by: Option<Timestamp>,
     /// Where the provider may report what becomes of it, for providers that are told with each message.
     pub webhook_url: &'a str,

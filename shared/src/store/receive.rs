@@ -64,6 +64,17 @@ impl ReceiveStore for Table {
         self.read_reference(channel, id).await
     }
 
+    async fn adopt_reference(
+        &self,
+        channel: &ChannelId,
+        id: &ProviderMessageId,
+        named: &PartId,
+        seen: &Reference,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.adopt(channel, id, named, seen, now).await
+    }
+
     async fn park_status(
         &self,
         channel: &ChannelId,

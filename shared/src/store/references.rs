@@ -11,6 +11,7 @@ use super::{
     change::Change,
     keys::Key,
     records::{from_item, number, to_value},
+    write::Transacted,
 };
 use crate::{
     inbox::ports::{Reference, StoreError},
@@ -96,6 +97,27 @@ impl Table {
             Some(seen) => change.remove("#parked").when("#parked = :parked").value(":parked", to_value(KIND, seen)?),
         };
         change.update(self, &Key::reference(channel, id))
+    }
+
+    /// See [`crate::inbox::ports::ReceiveStore::adopt_reference`].
+    pub(super) async fn adopt(
+        &self,
+        channel: &ChannelId,
+        id: &ProviderMessageId,
+        named: &PartId,
+        seen: &Reference,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Reference::Unknown { parked } = seen else { return Ok(false) };
+        let parked = parked.as_ref().map(|(status, failure)| Parked::new(*status, failure.as_ref()));
+        let own = Change::default().when("#channel = :channel").text(":channel", channel.as_str());
+        let message = Change::default().exists().set("#provider_id = if_not_exists(#provider_id, :id)").text(":id", id.as_str());
+        let items = vec![
+            self.claim(channel, id, named, parked.as_ref(), now)?,
+            message.update(self, &Key::message(&named.message))?,
+            own.check(self, &Key::conversation(&named.message.conversation()))?,
+        ];
+        Ok(matches!(self.transact("adopt a reference", items).await?, Transacted::Done))
     }
 
     pub(super) async fn read_reference(&self, channel: &ChannelId, id: &ProviderMessageId) -> Result<Reference, StoreError> {

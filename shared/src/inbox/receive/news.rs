@@ -9,12 +9,14 @@ use crate::{
     model::{
         ids::ChannelId,
         message::{Direction, FailureReason},
+        status::Status,
         text::{MAX_MESSAGE_BYTES, clean},
         time::Timestamp,
     },
     providers::{
         StatusUpdate,
         event::{AccountNews, Deletion, Edit, Receipt, Rename},
+        outgoing::PartId,
     },
 };
 
@@ -36,23 +38,19 @@ pub(super) async fn store_status(
     let failure = update.failure.as_ref();
     for _ in 0..TRIES {
         let seen = ports.store.reference(channel, &update.provider_id).await?;
-        let named = match &seen {
-            Reference::Message(named) => Some(named),
-            // Not referenced: its send may have ended without our hearing the provider's id.
-            Reference::Unknown { .. } => update.message.as_ref(),
-        };
-        if let Some(named) = named {
-            let advance = Advance {
-                message: named.message.clone(),
-                part: Some(named.part),
-                status: update.status,
-                failure: update.failure.clone(),
-            };
-            if ports.store.advance_status(channel, &advance, now.plus(STREAM_GRACE)).await? {
-                return Ok(Outcome::Statuses(1));
+        let parked = match &seen {
+            Reference::Unknown { parked } => parked,
+            Reference::Message(named) => {
+                return advanced(ports, now, channel, named, [(update.status, update.failure.clone())]).await;
             }
+        };
+        // Not referenced: its send may have ended without our hearing the provider's id. From now on it is known.
+        if let Some(named) = &update.message
+            && ports.store.adopt_reference(channel, &update.provider_id, named, &seen, now).await?
+        {
+            let news = parked.clone().into_iter().chain([(update.status, update.failure.clone())]);
+            return advanced(ports, now, channel, named, news).await;
         }
-        let Reference::Unknown { parked } = &seen else { return Ok(Outcome::Ignored) };
         if parked.as_ref().is_some_and(|(status, _)| !status.may_become(update.status)) {
             return Ok(Outcome::Ignored);
         }
@@ -61,6 +59,22 @@ pub(super) async fn store_status(
         }
     }
     Err(StoreError::Contended { operation: "store a status" })
+}
+
+/// Moves a message forward by each piece of news, in their order.
+async fn advanced(
+    ports: &ReceivePorts<'_>,
+    now: Timestamp,
+    channel: &ChannelId,
+    named: &PartId,
+    news: impl IntoIterator<Item = (Status, Option<FailureReason>)>,
+) -> Result<Outcome, StoreError> {
+    let mut moved = false;
+    for (status, failure) in news {
+        let advance = Advance { message: named.message.clone(), part: Some(named.part), status, failure };
+        moved |= ports.store.advance_status(channel, &advance, now.plus(STREAM_GRACE)).await?;
+    }
+    Ok(Outcome::Statuses(usize::from(moved)))
 }
 
 pub(super) async fn store_receipt(

@@ -203,7 +203,7 @@ async fn template_for(
     }
     let ports = TemplatePorts { store: ports.templates, providers: ports.providers, secrets: ports.secrets, clock: ports.clock };
     let known = if request.files.is_empty() { templates::of_channel(&ports, &request.channel).await? } else { Vec::new() };
-    let fillable: Vec<_> = known.into_iter().filter(|template| provider.can_fill(template)).collect();
+    let fillable: Vec<_> = known.into_iter().filter(|template| provider.is_fillable(template)).collect();
     let filled = template::find(&fillable, &request.text);
     filled.ok_or_else(|| {
         InboxError::Forbidden(format!("{over}; until they write again, only the text of an approved template can be sent"))

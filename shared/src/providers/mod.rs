@@ -50,19 +50,27 @@ pub struct RawWebhook {
 
 /// A webhook whose sender is proven. Only `RawWebhook::trust` makes one, so that no parser sees an unproven body.
 #[derive(Debug)]
-pub struct VerifiedWebhook(Bytes);
+pub struct VerifiedWebhook {
+    url: String,
+    body: Bytes,
+}
 
 impl RawWebhook {
     /// For [`Provider::verify`] alone, after the signature matched.
     pub(crate) fn trust(self) -> VerifiedWebhook {
-        VerifiedWebhook(self.body)
+        VerifiedWebhook { url: self.url, body: self.body }
     }
 }
 
 impl VerifiedWebhook {
     /// The body.
     pub fn body(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// The address that it was sent to. Proven only where the provider's signature covers it.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 

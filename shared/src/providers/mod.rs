@@ -356,6 +356,8 @@ macro_rules! providers {
 providers! {
     /// WhatsApp Business Cloud API.
     whatsapp: Whatsapp,
+    /// Twilio Programmable Messaging: SMS and MMS, and WhatsApp through it.
+    twilio: Twilio,
     /// A company's own chat, by the bundle's own JSON.
     custom: Custom,
 }

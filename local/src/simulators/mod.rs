@@ -6,6 +6,7 @@ pub mod graph;
 pub mod handset;
 pub mod phones;
 pub mod pipedrive;
+pub mod twilio;
 pub mod webhooks;
 
 use std::{

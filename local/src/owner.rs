@@ -10,7 +10,7 @@ use shared::model::{
 };
 use url::Url;
 
-use crate::bundle::Bundle;
+use crate::{bundle::Bundle, simulators};
 
 /// Most redirects that are followed in a row.
 const MAX_REDIRECTS: usize = 10;
@@ -110,7 +110,7 @@ impl Bundle {
 
     /// Connects the simulated WhatsApp number.
     pub async fn connect_whatsapp(&self, session: &str) -> Result<Connected, OwnerError> {
-        self.connect_demo(session, ProviderKind::Whatsapp).await
+        self.connect(session, "whatsapp", "WhatsApp", &simulators::whatsapp_number().credentials()).await
     }
 
     /// Connects the simulated company chat.

@@ -83,7 +83,7 @@ async fn a_restart_over_the_same_data_keeps_everything() {
     let shown = |bundle: &Bundle| -> BTreeMap<String, Status> {
         let channels = bundle.pipedrive().channels();
         let whatsapp = channels.iter().find(|channel| channel.provider_type == "whatsapp").unwrap();
-        assert_eq!(whatsapp.conversations.len(), 6);
+        assert_eq!(whatsapp.conversations.len(), 7);
         let messages = whatsapp.conversations.values().flat_map(|conversation| &conversation.messages);
         messages.map(|message| (message.id.clone(), message.status)).collect()
     };
@@ -128,7 +128,7 @@ async fn the_page_and_its_phone() {
     }
     let play =
         |body: &str| client.post(url("/sim/phones")).header("content-type", "application/json").body(body.to_owned()).send();
-    let wrote = r#"{"provider":"whatsapp","customer":"+1 555 010 0007","name":"Emmy","text":"Hi"}"#;
+    let wrote = r#"{"provider":"whatsapp","customer":"+1 555 010 0007","name":"Emmy","does":{"text":"Hi"}}"#;
     assert_eq!(play(wrote).await.unwrap().status(), 200);
     assert_eq!(play(&wrote.replace("+1 555 010 0007", "nobody")).await.unwrap().status(), 400);
     assert_eq!(client.post(url("/sim/phones")).body(wrote).send().await.unwrap().status(), 400, "not declared as JSON");

@@ -46,6 +46,8 @@ impl World {
         bundle.install(DEMO_COMPANY, DEMO_USER).await.expect("the app is installed");
         let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.expect("a session");
         let whatsapp = bundle.connect_whatsapp(&session).await.expect("WhatsApp is connected");
+        // Pipedrive reads conversations and templates of a new channel.
+        bundle.settle().await.expect("the bundle comes to rest");
         Self { bundle, clock, session, whatsapp }
     }
 

@@ -9,6 +9,7 @@ mod meta;
 pub mod phones;
 pub mod pipedrive;
 pub mod telegram;
+pub mod twilio;
 pub mod webhooks;
 
 use std::{
@@ -27,6 +28,7 @@ use self::{
     messenger::Messenger,
     pipedrive::{PipedriveOptions, PipedriveSim},
     telegram::Telegram,
+    twilio::Twilio,
     webhooks::Webhooks,
 };
 
@@ -49,6 +51,8 @@ pub struct Simulators {
     pub messenger: Messenger,
     /// Telegram, with one bot.
     pub telegram: Telegram,
+    /// Twilio, with one number.
+    pub twilio: Twilio,
     /// A company's own chat.
     pub chat: Chat,
     bundle_url: String,
@@ -70,8 +74,9 @@ impl Simulators {
         let messenger = Messenger::new(app, &format!("{bundle_url}/sim/messenger"), clock.clone());
         messenger.add_page(Messenger::demo_page());
         let telegram = Telegram::new(telegram::demo_bot(), clock.clone());
+        let twilio = Twilio::new(&format!("{bundle_url}/sim/twilio"), clock.clone());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
-        Ok(Self { pipedrive, graph, messenger, telegram, chat, bundle_url: bundle_url.to_owned() })
+        Ok(Self { pipedrive, graph, messenger, telegram, twilio, chat, bundle_url: bundle_url.to_owned() })
     }
 
     /// The base URLs that lead functions here, as (variable, value).
@@ -81,6 +86,7 @@ impl Simulators {
             ("PIPEDRIVE_API_URL", self.pipedrive.url()),
             ("GRAPH_API_URL", format!("{}/sim/graph/{}", self.bundle_url, graph::VERSION)),
             ("TELEGRAM_API_URL", format!("{}/sim/telegram", self.bundle_url)),
+            ("TWILIO_API_URL", format!("{}/sim/twilio", self.bundle_url)),
         ]
     }
 
@@ -90,18 +96,18 @@ impl Simulators {
             Box::new(self.graph.clone()),
             Box::new(self.messenger.clone()),
             Box::new(self.telegram.clone()),
+            Box::new(self.twilio.clone()),
             Box::new(self.chat.clone()),
         ]
     }
 
     /// Every provider's demo account: what to call its channel, and what it is connected with.
     pub fn accounts(&self) -> Vec<(ProviderKind, &'static str, Value)> {
-        let number = whatsapp_number();
-        let whatsapp = json!({"phone_number_id": number.id, "waba_id": number.waba_id, "access_token": number.token});
         vec![
-            (ProviderKind::Whatsapp, "WhatsApp", whatsapp),
+            (ProviderKind::Whatsapp, "WhatsApp", whatsapp_number().credentials()),
             (ProviderKind::Messenger, "Messenger", Messenger::credentials()),
             (ProviderKind::Telegram, "Telegram", self.telegram.credentials()),
+            (ProviderKind::Twilio, "SMS", self.twilio.credentials()),
             (ProviderKind::Custom, "Website chat", self.chat.credentials()),
         ]
     }
@@ -109,7 +115,13 @@ impl Simulators {
     /// Whether none of them has anything under way. Waits for what Pipedrive does after its answers.
     pub async fn idle(&self) -> bool {
         self.pipedrive.idle().await;
-        let senders = [self.graph.webhooks(), self.messenger.webhooks(), self.telegram.webhooks(), self.chat.webhooks()];
+        let senders = [
+            self.graph.webhooks(),
+            self.messenger.webhooks(),
+            self.telegram.webhooks(),
+            self.twilio.webhooks(),
+            self.chat.webhooks(),
+        ];
         senders.into_iter().all(Webhooks::idle)
     }
 }
@@ -121,6 +133,7 @@ pub fn router(simulators: &Simulators) -> Router {
         .nest_service("/sim/graph", simulators.messenger.in_front_of(simulators.graph.router()))
         .nest_service("/sim/messenger", simulators.messenger.router())
         .nest_service("/sim/telegram", simulators.telegram.router())
+        .nest_service("/sim/twilio", simulators.twilio.router())
         .nest_service("/sim/chat", simulators.chat.router())
 }
 

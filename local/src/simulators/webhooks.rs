@@ -41,6 +41,8 @@ struct Inner {
     wake: Notify,
     http: reqwest::Client,
     compose: Compose,
+    // Whether each event goes out by itself, to the address that it names.
+    addressed: bool,
 }
 
 #[derive(Default)]
@@ -58,9 +60,19 @@ struct State {
 impl Webhooks {
     /// A sender with nothing to send. Its work ends with the last clone's runtime.
     pub fn new(compose: Compose) -> Self {
+        Self::start(compose, false)
+    }
+
+    /// A sender for a provider whose webhooks hold one event each and go where the event says: to the address in its `url`.
+    /// [`Webhooks::send_to`] is not needed then.
+    pub fn addressed(compose: Compose) -> Self {
+        Self::start(compose, true)
+    }
+
+    fn start(compose: Compose, addressed: bool) -> Self {
         let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
         let http = http.unwrap_or_default();
-        let sender = Self(Arc::new(Inner { state: Mutex::default(), wake: Notify::new(), http, compose }));
+        let sender = Self(Arc::new(Inner { state: Mutex::default(), wake: Notify::new(), http, compose, addressed }));
         tokio::spawn(sender.clone().run());
         sender
     }
@@ -116,7 +128,7 @@ impl Webhooks {
     /// Whether there is nothing under way. What is held back does not count.
     pub fn idle(&self) -> bool {
         let state = locked(&self.0.state);
-        state.target.is_none() || (state.queue.is_empty() && state.later == 0 && !state.under_way)
+        (state.target.is_none() && !self.0.addressed) || (state.queue.is_empty() && state.later == 0 && !state.under_way)
     }
 
     /// How many webhooks were never taken.
@@ -127,6 +139,11 @@ impl Webhooks {
     /// Sends one webhook at once, once, and tells the answer's status.
     pub async fn send_now(&self, post: &Post) -> Option<StatusCode> {
         let target = locked(&self.0.state).target.clone()?;
+        self.send_now_to(&target, post).await
+    }
+
+    /// The same to another address.
+    pub async fn send_now_to(&self, target: &str, post: &Post) -> Option<StatusCode> {
         let request = self.0.http.post(target).headers(post.headers.clone()).body(post.body.clone());
         request.send().await.ok().map(|answer| answer.status())
     }
@@ -142,10 +159,14 @@ impl Webhooks {
                 self.0.wake.notified().await;
                 continue;
             };
-            let post = self.compose(&events);
-            for _ in 0..times {
-                if !self.deliver(&post).await {
-                    locked(&self.0.state).given_up += 1;
+            let size = if self.0.addressed { 1 } else { events.len().max(1) };
+            for events in events.chunks(size) {
+                let target = self.target(events);
+                let post = self.compose(events);
+                for _ in 0..times {
+                    if !self.deliver(&target, &post).await {
+                        locked(&self.0.state).given_up += 1;
+                    }
                 }
             }
             locked(&self.0.state).under_way = false;
@@ -154,7 +175,9 @@ impl Webhooks {
 
     fn next(&self) -> Option<(Vec<Value>, usize)> {
         let mut state = locked(&self.0.state);
-        state.target.as_ref()?;
+        if !self.0.addressed {
+            state.target.as_ref()?;
+        }
         let events = state.queue.pop_front()?;
         state.under_way = true;
         let times = if state.twice > 0 { 2 } else { 1 };
@@ -162,10 +185,15 @@ impl Webhooks {
         Some((events, times))
     }
 
-    async fn deliver(&self, post: &Post) -> bool {
+    fn target(&self, events: &[Value]) -> String {
+        let named = events.first().and_then(|event| event["url"].as_str()).filter(|_| self.0.addressed);
+        named.map(str::to_owned).or_else(|| locked(&self.0.state).target.clone()).unwrap_or_default()
+    }
+
+    async fn deliver(&self, target: &str, post: &Post) -> bool {
         for attempt in 0..TRIES {
             tokio::time::sleep(Duration::from_millis(PAUSES_MS[attempt.min(PAUSES_MS.len() - 1)])).await;
-            if self.send_now(post).await == Some(StatusCode::OK) {
+            if self.send_now_to(target, post).await == Some(StatusCode::OK) {
                 return true;
             }
         }

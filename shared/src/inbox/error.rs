@@ -115,9 +115,11 @@ impl InboxError {
     pub fn from_provider(error: ProviderError, now: Timestamp) -> Self {
         use crate::providers::error::Refusal;
         match error {
-            ProviderError::Refused { refusal: Refusal::Invalid, message, .. } => {
-                Self::InvalidBody { field: "message".to_owned(), problem: message }
-            }
+            ProviderError::Refused { refusal: Refusal::Invalid, message, .. } => match message.split_once(' ') {
+                // As `providers::outgoing::unsendable` writes it.
+                Some((field @ ("message" | "files"), problem)) => Self::invalid_body(field, problem),
+                _ => Self::invalid_body("message", message),
+            },
             ProviderError::Refused { refusal: Refusal::Unauthorized, .. } => {
                 Self::Unauthorized("the provider no longer accepts the channel's credentials; reconnect the channel")
             }

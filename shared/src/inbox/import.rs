@@ -91,7 +91,8 @@ async fn store_page(ports: &ImportPorts<'_>, channel: &Channel, page: &HistoryPa
     let traits = ports.providers.get(channel.provider).traits();
     let receive = ReceivePorts { store: ports.store, clock: ports.clock, profiles: traits.profiles };
     let owner = AccountOwner { channel: channel.id.clone(), owner: channel.owner };
-    let mut messages: Vec<&InboundMessage> = page.messages.iter().collect();
+    // Some providers tell times to the second: what they list later is older.
+    let mut messages: Vec<&InboundMessage> = page.messages.iter().rev().collect();
     messages.sort_by_key(|message| message.sent_at);
     // Pipedrive asks for a conversation that it does not know, with all that is in it: it is enough to tell it of the newest.
     let mut newest = BTreeMap::new();

@@ -32,6 +32,12 @@ impl Timestamp {
         Some(Self::from_millis(instant.as_millisecond()))
     }
 
+    /// Reads RFC 2822, e.g. `Thu, 01 Jan 2026 00:00:00 +0000`.
+    pub fn parse_rfc2822(text: &str) -> Option<Self> {
+        let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Self::from_millis(instant.as_millisecond()))
+    }
+
     /// Milliseconds since the epoch.
     pub fn millis(self) -> i64 {
         self.0
@@ -94,6 +100,9 @@ mod tests {
         assert_eq!(t.minute(), "2026-01-01 00:00");
         assert_eq!(Timestamp::parse_rfc3339("2026-01-01T01:00:59.999+01:00"), Some(t));
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+        let whole = Timestamp::from_secs(t.secs());
+        assert_eq!(Timestamp::parse_rfc2822("Thu, 01 Jan 2026 01:00:59 +0100"), Some(whole));
+        assert_eq!(Timestamp::parse_rfc2822("2026-01-01T00:00:59Z"), None);
     }
 
     #[test]

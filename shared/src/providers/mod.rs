@@ -50,19 +50,27 @@ pub struct RawWebhook {
 
 /// A webhook whose sender is proven. Only `RawWebhook::trust` makes one, so that no parser sees an unproven body.
 #[derive(Debug)]
-pub struct VerifiedWebhook(Bytes);
+pub struct VerifiedWebhook {
+    url: String,
+    body: Bytes,
+}
 
 impl RawWebhook {
     /// For [`Provider::verify`] alone, after the signature matched.
     pub(crate) fn trust(self) -> VerifiedWebhook {
-        VerifiedWebhook(self.body)
+        VerifiedWebhook { url: self.url, body: self.body }
     }
 }
 
 impl VerifiedWebhook {
     /// The body.
     pub fn body(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// The address that it was sent to. Proven only where the provider's signature covers it.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 
@@ -158,7 +166,7 @@ pub struct Profile {
 /// A part of the messages that were before the channel was connected.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryPage {
-    /// Them, both ways, in any order.
+    /// Them, both ways, newest first.
     pub messages: Vec<InboundMessage>,
     /// Where the next part starts, in the provider's own terms; none at the end. Holds no credential.
     pub next: Option<String>,
@@ -381,6 +389,8 @@ providers! {
     messenger: Messenger,
     /// Telegram Bot API.
     telegram: Telegram,
+    /// Twilio Programmable Messaging: SMS and MMS, and WhatsApp through it.
+    twilio: Twilio,
     /// A company's own chat, by the bundle's own JSON.
     custom: Custom,
 }

@@ -11,7 +11,7 @@ use crate::{
         content::{Attachment, FileKind, FileState},
         ids::MessageId,
     },
-    providers::{error::ProviderError, outgoing::OutgoingFile},
+    providers::outgoing::OutgoingFile,
 };
 
 use super::NewFile;
@@ -52,15 +52,4 @@ pub(super) async fn keep(
         });
     }
     Ok(attachments)
-}
-
-/// What the sender hears of a draft that the provider can't carry: the field at fault and what is wrong with it.
-pub(super) fn refusal(error: ProviderError) -> InboxError {
-    match error {
-        ProviderError::Refused { message, .. } => match message.split_once(' ') {
-            Some((field @ ("message" | "files"), problem)) => InboxError::invalid_body(field, problem),
-            _ => InboxError::invalid_body("message", message),
-        },
-        other => InboxError::Provider(other),
-    }
 }

@@ -106,7 +106,7 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     let message_id = conversation.id.message(&Place::new(now, now, 0));
     let files = draft::files(request.files, &message_id, &links);
     let draft = Draft { text: &request.text, files: &files, template: template.as_ref() };
-    let plan = provider.plan(&draft).map_err(draft::refusal)?;
+    let plan = provider.plan(&draft).map_err(|error| InboxError::from_provider(error, now))?;
 
     let attachments = draft::keep(ports.bucket, &message_id, &files).await?;
     let unsent = Part { provider_id: None, status: Status::Sent };

@@ -225,6 +225,7 @@ fn new_message(
             reply_by: inbound.reply_by,
             outbox: BTreeMap::from([(place.clone(), stamp)]),
             rest: None,
+            person: None,
         },
         known: known.is_some(),
         name_known: inbound.name_known,

@@ -5,14 +5,18 @@
 //! ever half done, and each may be repeated. Reads that a decision rests on are strongly consistent; the lists of
 //! conversations and of what is due come from indexes and may lag.
 
+mod api_keys;
 mod change;
 mod channels;
 mod contacts;
 mod conversations;
 mod due;
+mod idempotency;
 mod inbox;
 mod installations;
 mod keys;
+mod links;
+mod locks;
 mod messages;
 mod outbox;
 mod read;
@@ -20,8 +24,10 @@ mod receive;
 mod records;
 mod references;
 mod removal;
+mod segments;
 mod send;
 mod statuses;
+mod walks;
 mod write;
 
 use std::collections::HashMap;

@@ -19,8 +19,9 @@ pub(crate) const INBOX_PAGE: &str = include_str!("../assets/inbox.html");
 const KEEP: &str = "public, max-age=3600";
 
 /// Name, type and contents. `icon-<provider>.png` is the picture of that provider's channels in Pipedrive, 48×48.
-const ASSETS: [(&str, &str, &[u8]); 4] = [
+const ASSETS: [(&str, &str, &[u8]); 5] = [
     ("page.css", "text/css; charset=utf-8", include_bytes!("../assets/page.css")),
+    ("keys.js", "text/javascript; charset=utf-8", include_bytes!("../assets/keys.js")),
     ("setup.js", "text/javascript; charset=utf-8", include_bytes!("../assets/setup.js")),
     ("icon-whatsapp.png", "image/png", include_bytes!("../assets/icon-whatsapp.png")),
     ("icon-custom.png", "image/png", include_bytes!("../assets/icon-custom.png")),

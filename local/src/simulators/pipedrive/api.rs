@@ -1,4 +1,4 @@
-//! The API that the app calls: `/users/me` and the Channels API, strictly, with Pipedrive's documented refusals.
+//! The API that the app calls: `/users/me`, the Channels API and records, strictly, with Pipedrive's documented refusals.
 
 use axum::{
     Router,
@@ -19,9 +19,9 @@ use shared::model::{
 use super::{
     PipedriveSim,
     faults::{closed, stand_before, unauthorized},
-    oauth,
+    oauth, records,
     requests::{CHANNEL_EXPECTED, MESSAGE_EXPECTED, NewChannel, Receive},
-    world::{Channel, Conversation, Message},
+    world::{Channel, Conversation, Message, World},
 };
 
 pub(super) fn router(sim: &PipedriveSim) -> Router<PipedriveSim> {
@@ -32,7 +32,7 @@ pub(super) fn router(sim: &PipedriveSim) -> Router<PipedriveSim> {
         .route("/api/v1/channels/messages/receive", post(receive))
         .route("/api/v1/channels/{channel}", delete(delete_channel))
         .route("/api/v1/channels/{channel}/conversations/{conversation}", delete(delete_conversation))
-        .route("/api/{*unknown}", any(|| async {}))
+        .route("/api/{*records}", any(records::serve))
         .layer(middleware::from_fn_with_state(sim.clone(), stand_before))
 }
 
@@ -60,12 +60,17 @@ fn done() -> Response {
     json(StatusCode::OK, &json!({"success": true}))
 }
 
-/// Whose token comes with the request.
-fn caller(sim: &PipedriveSim, headers: &HeaderMap) -> Result<(CompanyId, UserId), Box<Response>> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+/// Whose living token comes with the request.
+pub(super) fn bearer(world: &World, headers: &HeaderMap, now: Timestamp) -> Option<(CompanyId, UserId)> {
+    let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    world.grants.bearer(token, now)
+}
+
+/// Whose token comes with the request, if the company's account is open.
+pub(super) fn caller(sim: &PipedriveSim, headers: &HeaderMap) -> Result<(CompanyId, UserId), Box<Response>> {
     let now = sim.now();
     let world = sim.world();
-    let caller = token.and_then(|token| world.grants.bearer(token, now)).ok_or_else(|| Box::new(unauthorized()))?;
+    let caller = bearer(&world, headers, now).ok_or_else(|| Box::new(unauthorized()))?;
     let suspended = world.companies.get(&caller.0).is_none_or(|company| company.suspended);
     if suspended { Err(Box::new(closed())) } else { Ok(caller) }
 }

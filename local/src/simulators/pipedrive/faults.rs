@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,6 +13,7 @@ use axum::{
 use super::{
     PipedriveSim,
     api::{json, refusal},
+    records::{Action, Kind, Route, TOKENS_LEFT, too_many},
 };
 
 /// A kind of request that the app makes.
@@ -30,6 +31,8 @@ pub enum Call {
     DeleteChannel,
     /// `DELETE /channels/{id}/conversations/{id}`.
     DeleteConversation,
+    /// A request for records.
+    Records(Kind, Action),
 }
 
 /// What goes wrong with a request.
@@ -37,8 +40,14 @@ pub enum Call {
 pub enum Fault {
     /// It is refused with this status and nothing happens. 403 is the firewall's page.
     Answer(u16),
+    /// It is refused with 403, as Pipedrive itself does it, with this code.
+    Forbidden(&'static str),
     /// It is refused with 429 and `Retry-After` in seconds.
     RateLimited(u32),
+    /// It is refused with 429, because the company's tokens for the day are spent.
+    BudgetSpent,
+    /// It is never answered, and nothing happens.
+    Hang,
     /// The connection breaks and nothing happens.
     Drop,
     /// It is carried out, and the connection breaks before the answer.
@@ -72,12 +81,12 @@ impl Call {
             ("POST", ["channels", "messages", "receive"]) => Some(Self::Receive),
             ("DELETE", ["channels", _]) => Some(Self::DeleteChannel),
             ("DELETE", ["channels", _, "conversations", _]) => Some(Self::DeleteConversation),
-            _ => None,
+            _ => Route::of(method, path).map(|route| Self::Records(route.kind, route.action)),
         }
     }
 
     fn is_of_channels(self) -> bool {
-        !matches!(self, Self::Token | Self::Me)
+        !matches!(self, Self::Token | Self::Me | Self::Records(..))
     }
 }
 
@@ -117,6 +126,12 @@ pub(super) async fn stand_before(State(sim): State<PipedriveSim>, request: Reque
             answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             return answer;
         }
+        Some(Fault::Forbidden(code)) => {
+            let body = serde_json::json!({"success": false, "error": "Forbidden", "code": code, "data": null});
+            return json(StatusCode::FORBIDDEN, &body);
+        }
+        Some(Fault::BudgetSpent) => return too_many(HeaderMap::from_iter([(TOKENS_LEFT, 0.into())])),
+        Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Drop) => return broken(),
         Some(Fault::DropAfter) => {
             next.run(request).await;
@@ -124,9 +139,16 @@ pub(super) async fn stand_before(State(sim): State<PipedriveSim>, request: Reque
         }
         Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
     }
-    match gone {
-        Some(gone) => gone.answer(),
-        None => next.run(request).await,
+    if let Some(gone) = gone {
+        return gone.answer();
+    }
+    match sim.meter(call, request.headers()) {
+        Err(refused) => *refused,
+        Ok(headers) => {
+            let mut answer = next.run(request).await;
+            answer.headers_mut().extend(headers);
+            answer
+        }
     }
 }
 

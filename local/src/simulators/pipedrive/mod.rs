@@ -1,5 +1,5 @@
-//! Pipedrive, simulated: its OAuth server, its Channels API, the calls that it makes to an app's manifest, and a
-//! Messaging inbox that people and tests can look at.
+//! Pipedrive, simulated: its OAuth server, its Channels API, the calls that it makes to an app's manifest, a Messaging
+//! inbox that people and tests can look at, and the records of each company's account.
 //!
 //! It is strict: it refuses what Pipedrive would refuse, with the documented bodies, and it writes down every answer of
 //! the app that breaks the contract ([`PipedriveSim::violations`]). Everything lives in memory.
@@ -11,6 +11,7 @@ mod faults;
 mod inbox;
 mod oauth;
 mod page;
+mod records;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use self::{app::Manifest, world::World};
 pub use self::{
     faults::{Call, Fault, Gone},
     inbox::{InboxError, InboxFile},
+    records::{Action, Deal, Entry, Kind, Limits, Person, PhoneSearch, Pipeline, Stage},
     world::{Channel, Company, Conversation, Message, Participant, Template, User},
 };
 
@@ -105,6 +107,12 @@ pub struct Settings {
     pub ids_as_strings: bool,
     /// Whether, and how, the Channels API is gone.
     pub gone: Option<Gone>,
+    /// What companies may ask of the API.
+    pub limits: Limits,
+    /// For how many further requests a changed person is not found as it is now. `usize::MAX` stops the search index.
+    pub search_lag: usize,
+    /// How searches compare phone numbers.
+    pub phone_search: PhoneSearch,
 }
 
 impl PipedriveOptions {

@@ -62,6 +62,13 @@ impl Grants {
         self.access.get(token).filter(|token| now < token.until).map(|token| token.owner)
     }
 
+    /// Another access token of a user.
+    pub(super) fn access(&mut self, owner: (CompanyId, UserId), now: Timestamp) -> String {
+        let token = random("v1u:");
+        self.access.insert(token.clone(), AccessToken { owner, until: now.plus(ACCESS_LIFE) });
+        token
+    }
+
     /// Forgets all that a user granted.
     pub(super) fn forget(&mut self, owner: (CompanyId, UserId)) {
         self.refresh.remove(&owner);
@@ -69,8 +76,8 @@ impl Grants {
     }
 
     fn issue(&mut self, owner: (CompanyId, UserId), refresh: Option<String>, now: Timestamp) -> (String, String) {
-        let (access, refresh) = (random("v1u:"), refresh.unwrap_or_else(|| random(&format!("{}:{}:", owner.0, owner.1))));
-        self.access.insert(access.clone(), AccessToken { owner, until: now.plus(ACCESS_LIFE) });
+        let refresh = refresh.unwrap_or_else(|| random(&format!("{}:{}:", owner.0, owner.1)));
+        let access = self.access(owner, now);
         self.refresh.insert(owner, RefreshToken { token: refresh.clone(), until: now.plus(REFRESH_IDLE) });
         (access, refresh)
     }

@@ -19,6 +19,7 @@ use super::{
     contract,
     faults::{Call, Fault},
     oauth::Grants,
+    records::{Meter, Records},
 };
 
 /// Everything, behind one lock that is never held while waiting.
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) grants: Grants,
     pub(super) manifest: Option<Manifest>,
     pub(super) channels: BTreeMap<String, Channel>,
+    pub(super) records: HashMap<CompanyId, Records>,
+    pub(super) meter: Meter,
     pub(super) faults: VecDeque<(Call, Fault)>,
     pub(super) arrived: HashMap<Call, usize>,
     pub(super) violations: Vec<String>,
@@ -176,6 +179,8 @@ impl World {
             grants: Grants::default(),
             manifest: None,
             channels: BTreeMap::new(),
+            records: HashMap::new(),
+            meter: Meter::default(),
             faults: VecDeque::new(),
             arrived: HashMap::new(),
             violations: Vec::new(),

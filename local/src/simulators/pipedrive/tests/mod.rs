@@ -2,7 +2,9 @@
 
 mod channels;
 mod inbox;
+mod limits;
 mod oauth;
+mod records;
 
 use std::{
     collections::HashMap,

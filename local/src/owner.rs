@@ -4,7 +4,10 @@
 use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::model::ids::{CompanyId, UserId};
+use shared::model::{
+    api_key::RateLimit,
+    ids::{CompanyId, UserId},
+};
 use url::Url;
 
 use crate::{bundle::Bundle, simulators};
@@ -98,6 +101,23 @@ impl Bundle {
         let number = simulators::whatsapp_number();
         let credentials = json!({"phone_number_id": number.id, "waba_id": number.waba_id, "access_token": number.token});
         self.connect(session, "whatsapp", "WhatsApp", &credentials).await
+    }
+
+    /// Makes an API key with the highest limits. A key of the same name that the company had is revoked: nobody can see it
+    /// any more.
+    pub async fn api_key(&self, session: &str, name: &str) -> Result<String, OwnerError> {
+        let step = "making an API key";
+        let url = format!("{}/setup/keys", self.url());
+        let known = call(step, Method::GET, &url, Some(session), None).await?;
+        let known = known.as_array().into_iter().flatten().filter(|key| key["name"] == name);
+        for id in known.filter_map(|key| key["id"].as_str()) {
+            call(step, Method::DELETE, &format!("{url}/{id}"), Some(session), None).await?;
+        }
+        let RateLimit { per_second, burst } = RateLimit::MOST;
+        let body = json!({"name": name, "per_second": per_second, "burst": burst});
+        let made = call(step, Method::POST, &url, Some(session), Some(&body)).await?;
+        let unexpected = || OwnerError::Unexpected { step, status: StatusCode::OK, body: "no key".to_owned() };
+        made["key"].as_str().map(str::to_owned).ok_or_else(unexpected)
     }
 
     /// Connects the simulated company chat, and tells it where to post to.

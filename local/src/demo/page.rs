@@ -1,4 +1,5 @@
-//! The page of the bundle on one machine: Pipedrive's simulated inbox, and beside it a customer's phone to play with.
+//! The page of the bundle on one machine: Pipedrive's simulated inbox, and beside it a customer's phone to play with. Also the
+//! demo company's API key, for whoever tries the examples of docs/contacts-api.md.
 
 use std::sync::Arc;
 
@@ -25,11 +26,13 @@ const MAX_TEXT: usize = 4096;
 /// The page's routes: `/`, and what it loads and calls under `/sim/`.
 pub fn router(simulators: &Simulators) -> Router {
     let phones = Phones { graph: simulators.graph.clone(), chat: simulators.chat.clone() };
+    let key = simulators.api_key.clone();
     let file = |kind, text| get(move || async move { asset(kind, text) });
     Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("page/index.html")))
         .route("/sim/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/sim/phone.js", file("text/javascript; charset=utf-8", include_str!("page/phone.js")))
+        .route("/sim/api-key", get(move || async move { api_key(key.get()) }))
         .route("/sim/phones", get(show).post(play))
         .with_state(Arc::new(phones))
 }
@@ -47,6 +50,15 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
         (header::CACHE_CONTROL, "no-cache"),
     ];
     (headers, text).into_response()
+}
+
+/// `GET /sim/api-key`: the key, as text.
+fn api_key(key: Option<&String>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    match key {
+        Some(key) => (headers, key.clone()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {

@@ -9,7 +9,7 @@ pub mod webhooks;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use axum::Router;
@@ -39,6 +39,8 @@ pub struct Simulators {
     pub graph: Graph,
     /// A company's own chat.
     pub chat: Chat,
+    /// The demo company's API key, once it has one.
+    pub api_key: Arc<OnceLock<String>>,
     graph_url: String,
 }
 
@@ -54,7 +56,8 @@ impl Simulators {
         let graph = Graph::new(app, clock.clone());
         graph.add_number(whatsapp_number());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
-        Ok(Self { pipedrive, graph, chat, graph_url: format!("{bundle_url}/sim/graph/{}", graph::VERSION) })
+        let graph_url = format!("{bundle_url}/sim/graph/{}", graph::VERSION);
+        Ok(Self { pipedrive, graph, chat, api_key: Arc::default(), graph_url })
     }
 
     /// The base URLs that lead functions here, as (variable, value).

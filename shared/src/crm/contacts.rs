@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{
-        contact::{ContactRecord, ContactRef, Email, Phone},
+        contact::{ContactRecord, ContactRef, Email, Origin, Phone},
         conversation::Conversation,
         ids::{CompanyId, ConversationId, ListId, PersonId},
     },
@@ -83,14 +83,22 @@ async fn create_alone(
         async move { ports.api.create_person(&access, fields).await }
     });
     let person = person.await.map_err(CrmError::of_write)?;
-    let change = ContactChange {
-        conversations: conversations(ports, person.id, named, phone.as_ref()).await?,
-        created: Some((new.origin.unwrap_or_default().into(), ports.clock.now())),
-        email: Some(new.email),
-        phone,
-    };
-    ports.contacts.save_contact(ports.company(), person.id, &change).await?;
+    let origin = new.origin.unwrap_or_default().into();
+    note(ports, person.id, (new.email, phone), origin, named).await.map_err(CrmError::after_write)?;
     Ok(SavedContact::new(person.id, &person))
+}
+
+/// Writes down what a new contact is led to by, how it came, and whose conversations are with it.
+async fn note(
+    ports: &ContactPorts<'_>,
+    person: PersonId,
+    (email, phone): (Email, Option<Phone>),
+    origin: Origin,
+    named: Option<Conversation>,
+) -> Result<(), CrmError> {
+    let conversations = conversations(ports, person, named, phone.as_ref()).await?;
+    let change = ContactChange { email: Some(email), phone, created: Some((origin, ports.clock.now())), conversations };
+    Ok(ports.contacts.save_contact(ports.company(), person, &change).await?)
 }
 
 /// A contact with all that is known of it.

@@ -80,6 +80,9 @@ pub enum CrmError {
         /// Whose.
         company: CompanyId,
     },
+    /// It failed when Pipedrive may have done what it was asked to, or has, and that is not written down here.
+    #[error("what became of a write at Pipedrive is not known, or not written down")]
+    Uncertain(#[source] Box<CrmError>),
     /// Pipedrive failed, or refused what it should not.
     #[error("Pipedrive failed")]
     Pipedrive(#[source] PipedriveError),
@@ -135,20 +138,23 @@ impl CrmError {
         if matches!(self, Self::Pipedrive(PipedriveError::NotFound)) { missing } else { self }
     }
 
-    /// What a refusal of a write means: Pipedrive's validation is stricter than ours in places.
+    /// What the failure of a write means: Pipedrive's validation is stricter than ours in places, and only a connection that
+    /// did not come about leaves no doubt.
     #[must_use]
     pub fn of_write(self) -> Self {
         match self {
             Self::Pipedrive(PipedriveError::Invalid { status: 400 | 422, .. }) => {
                 Self::InvalidInput("Pipedrive does not accept these values.".to_owned())
             }
+            Self::Pipedrive(PipedriveError::Transient { ref code }) if code != "connect" => self.after_write(),
             other => other,
         }
     }
 
-    /// Whether Pipedrive may have done what it was asked to, although nobody heard of it.
-    pub fn is_uncertain(&self) -> bool {
-        matches!(self, Self::Pipedrive(PipedriveError::Transient { code }) if code != "connect")
+    /// The same failure, after Pipedrive has done something.
+    #[must_use]
+    pub fn after_write(self) -> Self {
+        Self::Uncertain(Box::new(self))
     }
 
     /// What of it lasts until somebody does something about it.

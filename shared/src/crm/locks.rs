@@ -71,7 +71,7 @@ impl Held<'_> {
     /// Ends it after `outcome`, and gives the names back unless it is uncertain: then Pipedrive may have done it, and whoever
     /// comes next should not look before its search knows.
     pub async fn end<T>(self, outcome: Result<T, CrmError>) -> Result<T, CrmError> {
-        let uncertain = outcome.as_ref().is_err_and(CrmError::is_uncertain);
+        let uncertain = matches!(outcome, Err(CrmError::Uncertain(_)));
         if !uncertain
             && !self.names.is_empty()
             && let Err(error) = self.store.unlock(self.company, &self.names, &self.owner).await

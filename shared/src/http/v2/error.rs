@@ -125,6 +125,7 @@ pub fn row_of(error: &CrmError) -> Row {
         ),
         CrmError::NeedsReconnect { .. }
         | CrmError::AccountClosed { .. }
+        | CrmError::Uncertain(_)
         | CrmError::Pipedrive(_)
         | CrmError::Store(_)
         | CrmError::Secrets(_)

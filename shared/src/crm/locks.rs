@@ -56,13 +56,23 @@ pub async fn take<'a>(
     company: CompanyId,
     names: Vec<String>,
 ) -> Result<Held<'a>, CrmError> {
+    take_in_steps(store, clock, company, names, WAIT_STEP).await
+}
+
+async fn take_in_steps<'a>(
+    store: &'a dyn LockStore,
+    clock: &dyn Clock,
+    company: CompanyId,
+    names: Vec<String>,
+    step: Duration,
+) -> Result<Held<'a>, CrmError> {
     let owner = uuid::Uuid::new_v4().to_string();
     for _ in 0..WAIT_STEPS {
         let now = clock.now();
         if names.is_empty() || store.lock(company, &names, &owner, now, now.plus(LEASE)).await? {
             return Ok(Held { store, company, names, owner });
         }
-        tokio::time::sleep(WAIT_STEP).await;
+        tokio::time::sleep(step).await;
     }
     Err(CrmError::TooManyRequests { retry_after: COME_BACK })
 }
@@ -79,5 +89,70 @@ impl Held<'_> {
             crate::telemetry::log_error("a lock is left to end by itself", &error);
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{clock::SystemClock, inbox::ports::StoreError, model::time::Timestamp};
+
+    /// Held by others until so many tries are made.
+    #[derive(Default)]
+    struct Names {
+        free_after: usize,
+        tries: Mutex<usize>,
+        given_back: Mutex<usize>,
+    }
+
+    #[async_trait]
+    impl LockStore for Names {
+        async fn lock(&self, _: CompanyId, _: &[String], _: &str, _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {
+            *self.tries.lock().unwrap() += 1;
+            Ok(*self.tries.lock().unwrap() > self.free_after)
+        }
+
+        async fn unlock(&self, _: CompanyId, _: &[String], _: &str) -> Result<(), StoreError> {
+            *self.given_back.lock().unwrap() += 1;
+            Ok(())
+        }
+    }
+
+    async fn held(names: &Names) -> Result<Held<'_>, CrmError> {
+        take_in_steps(names, &SystemClock, CompanyId(7), vec!["email#a@b.co".to_owned()], Duration::ZERO).await
+    }
+
+    #[tokio::test]
+    async fn a_name_is_waited_for_but_not_for_ever() {
+        let names = Names { free_after: 49, ..Names::default() };
+        assert!(held(&names).await.is_ok());
+        let names = Names { free_after: usize::MAX, ..Names::default() };
+        let outcome = held(&names).await.err();
+        assert!(matches!(outcome, Some(CrmError::TooManyRequests { retry_after }) if retry_after == COME_BACK));
+        assert_eq!(*names.tries.lock().unwrap(), 50);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_given_back_unless_the_outcome_is_uncertain() {
+        let names = Names::default();
+        assert!(held(&names).await.unwrap().end(Ok(())).await.is_ok());
+        assert!(held(&names).await.unwrap().end::<()>(Err(CrmError::ContactExists)).await.is_err());
+        assert_eq!(*names.given_back.lock().unwrap(), 2);
+        let uncertain = CrmError::ContactExists.after_write();
+        assert!(held(&names).await.unwrap().end::<()>(Err(uncertain)).await.is_err());
+        assert_eq!(*names.given_back.lock().unwrap(), 2);
+    }
+
+    #[test]
+    fn what_may_be_the_same_has_the_same_name() {
+        let email_of = |text| email(&Email::parse(text).unwrap());
+        let phone_of = |text| phone(&Phone::parse(text).unwrap());
+        assert_eq!(email_of("Ada@Example.com"), email_of("ada@example.com"));
+        assert_eq!(phone_of("+5511999990001"), phone_of("(11) 99999-0001"));
+        assert_ne!(phone_of("+5511999990001"), phone_of("+5511999990002"));
     }
 }

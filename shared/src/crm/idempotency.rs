@@ -14,8 +14,8 @@ use crate::{clock::Clock, model::ids::KeyId, telemetry};
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_hours(24);
-/// Longest key of a caller, in characters.
-pub const MAX_KEY_CHARS: usize = 255;
+/// Longest name of a call, in characters.
+const MAX_NAME_CHARS: usize = 255;
 /// How long one try may take: longer than a function runs.
 const LEASE: Duration = Duration::from_secs(30);
 /// How long and how often to wait for another's answer.
@@ -33,6 +33,17 @@ pub enum Turn {
     Repeat(StoredAnswer),
 }
 
+/// The name that a caller gave to a call, if it can be one.
+pub fn checked(name: &str) -> Result<&str, CrmError> {
+    let name = name.trim();
+    let is_plain = name.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if is_plain && (1..=MAX_NAME_CHARS).contains(&name.len()) {
+        Ok(name)
+    } else {
+        Err(CrmError::invalid("Idempotency-Key", "must have 1 to 255 plain characters"))
+    }
+}
+
 /// Begins a call that the caller named `name`, or waits for the answer of one that is under way.
 pub async fn begin(
     store: &dyn IdempotencyStore,
@@ -42,9 +53,6 @@ pub async fn begin(
     name: &str,
     body: &[u8],
 ) -> Result<Turn, CrmError> {
-    if !(1..=MAX_KEY_CHARS).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
-        return Err(CrmError::invalid("Idempotency-Key", "must have 1 to 255 plain characters"));
-    }
     let attempt = Attempt {
         key: key.clone(),
         call: hashed(format!("{} {}\n{name}", call.0, call.1).as_bytes()),

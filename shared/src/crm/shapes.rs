@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, marker::PhantomData};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Number;
 
@@ -97,7 +97,7 @@ impl TryFrom<String> for Name {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RequiredName(String);
-described!(RequiredName, {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"[!-~]"});
+described!(RequiredName, {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"});
 
 impl RequiredName {
     /// As text.
@@ -114,38 +114,34 @@ impl TryFrom<String> for RequiredName {
     }
 }
 
-/// Text, or a number that stands for its digits.
-fn text_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    struct Either;
+/// Text, or a number that stands for its digits; with a part behind the point if there may be one.
+struct Written {
+    fraction: bool,
+}
 
-    impl Visitor<'_> for Either {
-        type Value = String;
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a string or a number")
-        }
-        fn visit_str<E>(self, text: &str) -> Result<String, E> {
-            Ok(text.to_owned())
-        }
-        fn visit_u64<E>(self, number: u64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-        fn visit_i64<E>(self, number: i64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-        fn visit_f64<E>(self, number: f64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
+impl Visitor<'_> for Written {
+    type Value = String;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.fraction { "a string or a number" } else { "a string or a whole number" })
     }
-
-    deserializer.deserialize_any(Either)
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+    fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
+        if self.fraction { Ok(number.to_string()) } else { Err(E::invalid_type(Unexpected::Float(number), &self)) }
+    }
 }
 
 /// Takes text or a number, then what [`TryFrom`] makes of it.
 macro_rules! lenient {
-    ($name:ident) => {
+    ($name:ident, fraction: $fraction:literal) => {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::try_from(text_of(deserializer)?).map_err(D::Error::custom)
+                let text = deserializer.deserialize_any(Written { fraction: $fraction })?;
+                Self::try_from(text).map_err(D::Error::custom)
             }
         }
     };
@@ -154,7 +150,7 @@ macro_rules! lenient {
 /// Whatever somebody takes for an id. One that is no number is as unknown as any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenId(String);
-lenient!(GivenId);
+lenient!(GivenId, fraction: false);
 
 impl GivenId {
     /// As it was written.
@@ -172,19 +168,19 @@ impl TryFrom<String> for GivenId {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let text = text.trim();
-        if text.is_empty() || text.chars().count() > MAX_ID {
+        if text.chars().all(|c| c.is_whitespace() || c.is_control()) || text.chars().count() > MAX_ID {
             return Err("must be an id");
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-described!(GivenId, {"type": ["string", "integer"], "minLength": 1, "maxLength": MAX_ID, "pattern": r"[!-~]", "minimum": 0});
+described!(GivenId, {"type": ["string", "integer"], "minLength": 1, "maxLength": MAX_ID, "pattern": r"\S", "minimum": 0});
 
 /// A phone number as somebody wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenPhone(Phone);
-lenient!(GivenPhone);
+lenient!(GivenPhone, fraction: false);
 
 impl TryFrom<String> for GivenPhone {
     type Error = &'static str;
@@ -200,7 +196,7 @@ described!(GivenPhone, {
 /// An amount of money: digits, and up to two behind a point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount(Number);
-lenient!(Amount);
+lenient!(Amount, fraction: true);
 
 /// What an amount looks like.
 const AMOUNT_PATTERN: &str = r"^[0-9]{1,13}(\.[0-9]{1,2})?$";
@@ -228,7 +224,7 @@ impl TryFrom<String> for Amount {
     }
 }
 
-described!(Amount, {"type": ["string", "integer"], "pattern": AMOUNT_PATTERN, "minimum": 0, "maximum": 9_999_999_999_999_u64});
+described!(Amount, {"type": ["string", "number"], "pattern": AMOUNT_PATTERN, "minimum": 0, "maximum": 9_999_999_999_999_u64});
 
 /// A day, as `2026-12-24` or as a moment of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

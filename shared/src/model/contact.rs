@@ -17,6 +17,9 @@ const TELLING_DIGITS: usize = 9;
 /// Longest e-mail address (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const MAX_EMAIL: usize = 254;
 
+/// Longest text that may name a contact, in bytes.
+const MAX_REFERENCE: usize = 320;
+
 /// An e-mail address: one `@`, plain characters around it, a domain with a dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -207,6 +210,9 @@ impl ContactRef {
     /// nobody.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        if text.len() > MAX_REFERENCE {
+            return None;
+        }
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().ok().map(|id| Self::Id(PersonId(id)));
         }

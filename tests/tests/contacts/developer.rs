@@ -8,7 +8,7 @@ use pigeonpost_tests::{call::request, table, wire::Wire, world::World};
 use serde_json::{Value, json};
 use shared::http::HttpFunction;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, DEMO};
 
 const ON: (&str, &str) = ("x-developer-mode", "true");
 const LIST: &str = "/v2/segmentation-lists/sl_0123456789abcdef";
@@ -93,7 +93,13 @@ async fn keys_and_input_are_checked_all_the_same() {
     caller.raw(Method::GET, "/v2/contacts", String::new(), &[ON, ("x-api-key", "pp_1")]).await.refused(403, "FORBIDDEN");
     caller.call(Method::POST, "/v2/contacts", Some(&json!({"email": "ada"})), &[ON]).await.refused(422, "INVALID_INPUT");
     caller.call(Method::POST, "/v2/contacts", None, &[ON]).await.refused(400, "MISSING_BODY");
-    // Anything but `true` is not that mode.
+    // Who asks for something else gets neither.
+    for value in ["", "1", "yes"] {
+        let body = json!({"email": "ada@example.com"});
+        let refused = caller.call(Method::POST, "/v2/contacts", Some(&body), &[("x-developer-mode", value)]).await;
+        assert_eq!(refused.refused(422, "INVALID_INPUT"), "\"x-developer-mode\" must be true or false");
+    }
+    assert!(world.bundle.pipedrive().persons(DEMO.0).is_empty());
     let real = [("x-developer-mode", "false")];
     caller.call(Method::GET, "/v2/contacts/77", None, &real).await.refused(404, "CONTACT_NOT_FOUND");
 }

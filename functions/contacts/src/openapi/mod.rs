@@ -126,7 +126,7 @@ fn document() -> Value {
                 "DeveloperMode": {
                     "name": v2::DEVELOPER_HEADER, "in": "header",
                     "description": "`true`: the answer is invented, and nothing is read or written. The key is checked all the same.",
-                    "schema": {"type": "string", "enum": ["true", "false"]},
+                    "schema": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
                 },
                 "IdempotencyKey": {
                     "name": v2::IDEMPOTENCY_HEADER, "in": "header",

@@ -80,6 +80,15 @@ pub fn id(request: &Request, name: &str) -> Result<Option<GivenId>, CrmError> {
     given.map(|text| GivenId::try_from(text).map_err(|problem| CrmError::invalid(name, problem))).transpose()
 }
 
+/// A header that is `true` or `false`, or absent, which is `false`.
+pub fn switch(request: &Request, name: &str) -> Result<bool, CrmError> {
+    match header(request, name).map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(CrmError::invalid(name, "must be true or false")),
+    }
+}
+
 /// A header's text, if it is there. One that is no text is as good as empty.
 pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
@@ -117,7 +126,7 @@ mod tests {
                 r#"{"email":"a@b.co","attributes":{"phone":"hunter2"}}"#,
                 "\"attributes.phone\" must be a valid phone number of 6 to 15 digits",
             ),
-            (r#"{"email":"a@b.co","attributes":{"phone":true}}"#, "\"attributes.phone\" must be a string or a number"),
+            (r#"{"email":"a@b.co","attributes":{"phone":true}}"#, "\"attributes.phone\" must be a string or a whole number"),
             (r#"{"email":"a@b.co","origin":{"hunter2":2}}"#, "\"origin.hunter2\" must be a string"),
             (r#"{"email":"a@b.co","origin":"hunter2"}"#, "\"origin\" must be an object"),
             (
@@ -130,7 +139,7 @@ mod tests {
         for (body, expected) in [
             (r#"{"contactId":1,"pipelineId":2}"#, "\"stageId\" is required"),
             (r#"{"contactId":"","pipelineId":2,"stageId":3}"#, "\"contactId\" must be an id"),
-            (r#"{"contactId":[],"pipelineId":2,"stageId":3}"#, "\"contactId\" must be a string or a number"),
+            (r#"{"contactId":[],"pipelineId":2,"stageId":3}"#, "\"contactId\" must be a string or a whole number"),
             (
                 r#"{"contactId":1,"pipelineId":2,"stageId":3,"attributes":{"pb_closingDate":"soon"}}"#,
                 "\"attributes.pb_closingDate\" must be a date like 2026-12-24",

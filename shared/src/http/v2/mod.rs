@@ -116,16 +116,20 @@ impl Door {
 
     async fn answered(&self, api: &impl Api, request: &mut Request, request_id: &str) -> Result<Response, CrmError> {
         let (presented, now) = (input::header(request, KEY_HEADER), self.clock.now());
-        if input::header(request, DEVELOPER_HEADER).is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+        let invented = input::switch(request, DEVELOPER_HEADER);
+        if matches!(invented, Ok(true)) {
             access::look(&*self.keys, presented, now).await?;
             let body = input::take_body(request)?;
+            named(request)?;
             let reply = api.invent(api.read(request, &body)?);
             return Ok(respond(&reply.written(request_id)));
         }
         let key = access::admit(&*self.keys, presented, now).await?;
+        // Whoever meant the other mode must not find their data written.
+        invented?;
         let body = input::take_body(request)?;
+        let name = named(request)?.map(str::to_owned);
         let call = api.read(request, &body)?;
-        let name = input::header(request, IDEMPOTENCY_HEADER).filter(|_| request.method() == Method::POST).map(str::to_owned);
         match name {
             None => Ok(respond(&self.made(api, &key, call).await?.written(request_id))),
             Some(name) => self.made_once(api, request, &key, call, (&name, &body), request_id).await,
@@ -172,6 +176,12 @@ impl Door {
         }
         made
     }
+}
+
+/// What the caller calls this call, if it is one that may be repeated by name.
+fn named(request: &Request) -> Result<Option<&str>, CrmError> {
+    let name = input::header(request, IDEMPOTENCY_HEADER).filter(|_| request.method() == Method::POST);
+    name.map(idempotency::checked).transpose()
 }
 
 fn respond(answer: &StoredAnswer) -> Response {

@@ -37,7 +37,7 @@ use self::{app::Manifest, world::World};
 pub use self::{
     faults::{Call, Fault, Gone},
     inbox::{InboxError, InboxFile},
-    records::{Action, Deal, Entry, Kind, Limits, Person, PhoneSearch, Pipeline, Stage},
+    records::{Action, Deal, DealStatus, Entry, Kind, Lead, Limits, Note, Person, PhoneSearch, Pipeline, Stage},
     world::{Channel, Company, Conversation, Message, Participant, Template, User},
 };
 

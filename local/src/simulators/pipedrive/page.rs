@@ -1,9 +1,9 @@
-//! The page: Pipedrive's Messaging inbox as one sees it, and the endpoints that it reads and writes.
+//! The pages: Pipedrive's Messaging inbox and its records as one sees them, and the endpoints that they read and write.
 
 use axum::{
     Router,
     body::Bytes,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -24,7 +24,11 @@ pub(super) fn router() -> Router<PipedriveSim> {
         .route("/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/inbox.js", file("text/javascript; charset=utf-8", include_str!("page/inbox.js")))
         .route("/consent.js", file("text/javascript; charset=utf-8", include_str!("page/consent.js")))
+        .route("/records", file("text/html; charset=utf-8", include_str!("page/records.html")))
+        .route("/records.css", file("text/css; charset=utf-8", include_str!("page/records.css")))
+        .route("/records.js", file("text/javascript; charset=utf-8", include_str!("page/records.js")))
         .route("/inbox.json", get(inbox))
+        .route("/records.json", get(records))
         .route("/sim/send", post(send))
         .route("/sim/load-more", post(load_more))
         .route("/sim/remove-channel", post(remove_channel))
@@ -58,6 +62,12 @@ async fn inbox(State(sim): State<PipedriveSim>) -> Response {
         "app_url": world.app_url, "users": users, "channels": channels(&world), "violations": world.violations,
     });
     answer(StatusCode::OK, &body)
+}
+
+/// `GET /records.json?person=8`: the company's persons, and all of that one.
+async fn records(State(sim): State<PipedriveSim>, RawQuery(query): RawQuery) -> Response {
+    let person = query.as_deref().and_then(|query| query.strip_prefix("person=")).and_then(|id| id.parse().ok());
+    answer(StatusCode::OK, &sim.records_view(person))
 }
 
 /// The channels of the company that is looked at, conversations with the newest message first.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::api;
 
+const UNKNOWN: &str = "Object was not found.";
 const INFO: &str = "Please check developers.pipedrive.com for more information about Pipedrive API.";
 
 /// A version of the API.
@@ -45,8 +46,10 @@ impl Refusal {
 
     /// The answer.
     pub(super) fn response(&self, version: Version) -> Response {
+        let is_unknown = version == Version::V1 && self.status == StatusCode::NOT_FOUND;
+        let info = if is_unknown { UNKNOWN } else { INFO };
         let mut body = json!({
-            "success": false, "error": self.error, "error_info": INFO, "data": null, "additional_data": null,
+            "success": false, "error": self.error, "error_info": info, "data": null, "additional_data": null,
         });
         if version == Version::V2 {
             body["code"] = self.code.into();

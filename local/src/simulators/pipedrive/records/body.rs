@@ -1,7 +1,10 @@
 //! Reading bodies as strictly as version 2 of the API does: no unknown members, no other types, null only where it is
 //! allowed.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::{Map, Value};
 use shared::model::time::Timestamp;
 
@@ -51,6 +54,8 @@ impl<T> Given<T> {
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident($from:ty => $to:ty), $expected:literal, $check:expr) => {
         $(#[$doc])*
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(transparent)]
         pub(super) struct $name(pub(super) $to);
 
         impl<'de> Deserialize<'de> for $name {
@@ -79,7 +84,22 @@ checked!(
 );
 checked!(
     /// Who sees a record: its owner, their group, their groups below, or everybody.
-    Visibility(u8 => u8), "must be 1, 3, 5 or 7", |group| matches!(group, 1 | 3 | 5 | 7).then_some(group)
+    Visibility(u8 => u8), "must be 1, 3, 5 or 7", |group| Visibility::is_group(group).then_some(group)
+);
+checked!(
+    /// `2026-11-20 09:15:00`, in UTC, as version 1 of the API has it.
+    Seconds(String => Timestamp), "must be YYYY-MM-DD HH:MM:SS", |text| {
+        let is_spaced = text.len() == 19 && text.as_bytes()[10] == b' ';
+        time::parse(&format!("{}Z", text.replace(' ', "T"))).filter(|_| is_spaced)
+    }
+);
+checked!(
+    /// No and yes as 0 and 1.
+    Flag(u8 => bool), "must be 0 or 1", |flag| (flag < 2).then_some(flag == 1)
+);
+checked!(
+    /// The UUID of a lead's label.
+    LabelId(String => String), "must be a UUID", |id| uuid::Uuid::parse_str(&id).is_ok().then_some(id)
 );
 checked!(
     /// `EUR`.
@@ -94,3 +114,10 @@ checked!(
         fields.keys().all(is_key).then_some(fields)
     }
 );
+
+impl Visibility {
+    /// Whether there is such a group.
+    pub(super) fn is_group(group: u8) -> bool {
+        matches!(group, 1 | 3 | 5 | 7)
+    }
+}

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use shared::model::ids::{CompanyId, UserId};
 
-use super::{Action, Ask, Deal, Kind, Person, Records};
+use super::{Action, Ask, Deal, Kind, Lead, Note, Person, Records};
 use crate::simulators::pipedrive::PipedriveSim;
 
 impl PipedriveSim {
@@ -16,6 +16,16 @@ impl PipedriveSim {
     /// All deals of a company, deleted and archived ones included.
     pub fn deals(&self, company: CompanyId) -> Vec<Deal> {
         self.look(company, |records| records.deals.values().cloned().collect())
+    }
+
+    /// All leads of a company, archived ones included.
+    pub fn leads(&self, company: CompanyId) -> Vec<Lead> {
+        self.look(company, |records| records.leads.clone())
+    }
+
+    /// All notes of a company, deleted ones included.
+    pub fn notes(&self, company: CompanyId) -> Vec<Note> {
+        self.look(company, |records| records.notes.values().cloned().collect())
     }
 
     /// Creates a record as a user does in Pipedrive's own pages: the body is the API's, and nothing is counted or

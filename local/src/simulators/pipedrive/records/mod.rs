@@ -1,5 +1,5 @@
-//! What a Pipedrive account holds beside the inbox: persons, deals, pipelines and stages, with version 2 of the API in
-//! front of them (Pipedrive, "API v2").
+//! What a Pipedrive account holds beside the inbox: persons, deals, pipelines, stages, leads and notes, with versions 1
+//! and 2 of the API in front of them.
 //!
 //! Each company has records of its own, counted from 1. Bodies, queries and ids are taken as strictly as Pipedrive takes
 //! them; where `PIGEONPOST_CONTRACTS` names Pipedrive's API descriptions, requests must satisfy those as well.
@@ -8,14 +8,21 @@ mod answer;
 mod body;
 mod budget;
 mod contract;
+mod deal;
 mod deals;
 mod hands;
+mod html;
+mod leads;
+mod notes;
 mod paging;
 mod persons;
 mod pipelines;
 mod query;
+mod route;
 mod search;
+mod slice;
 mod time;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -28,57 +35,25 @@ use axum::{
 use serde_json::Value;
 use shared::model::{ids::UserId, time::Timestamp};
 
-pub(super) use self::budget::{Meter, TOKENS_LEFT, too_many};
 use self::{
     answer::{Refusal, Version},
     search::Index,
 };
 pub use self::{
     budget::Limits,
-    deals::Deal,
+    deal::{Deal, DealStatus},
+    leads::Lead,
+    notes::Note,
     persons::{Entry, Person},
     pipelines::{Pipeline, Stage},
+    route::{Action, Kind},
     search::PhoneSearch,
 };
+pub(super) use self::{
+    budget::{Meter, TOKENS_LEFT, too_many},
+    route::Route,
+};
 use super::{PipedriveSim, Settings, User, api};
-
-/// A kind of record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `/api/v2/persons`.
-    Persons,
-    /// `/api/v2/deals`.
-    Deals,
-    /// `/api/v2/pipelines`.
-    Pipelines,
-    /// `/api/v2/stages`.
-    Stages,
-}
-
-/// What is done with records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// `GET` of the collection.
-    List,
-    /// `GET` of the collection's `/search`.
-    Search,
-    /// `GET` of one.
-    Get,
-    /// `POST`.
-    Create,
-    /// `PATCH`.
-    Update,
-    /// `DELETE` of one.
-    Delete,
-}
-
-/// A request for records, taken apart.
-#[derive(Clone, Copy)]
-pub(super) struct Route<'p> {
-    pub(super) kind: Kind,
-    pub(super) action: Action,
-    id: Option<&'p str>,
-}
 
 /// A company's records.
 pub(super) struct Records {
@@ -86,6 +61,8 @@ pub(super) struct Records {
     deals: BTreeMap<u64, Deal>,
     pipelines: Vec<Pipeline>,
     stages: Vec<Stage>,
+    leads: Vec<Lead>,
+    notes: BTreeMap<u64, Note>,
     /// Names by id.
     organizations: BTreeMap<u64, String>,
     index: Index,
@@ -103,53 +80,6 @@ struct Ask<'a> {
     now: Timestamp,
 }
 
-impl Kind {
-    fn of(version: &str, collection: &str) -> Option<Self> {
-        match (version, collection) {
-            ("v2", "persons") => Some(Self::Persons),
-            ("v2", "deals") => Some(Self::Deals),
-            ("v2", "pipelines") => Some(Self::Pipelines),
-            ("v2", "stages") => Some(Self::Stages),
-            _ => None,
-        }
-    }
-
-    /// The version of the API that has it, and what it is called there.
-    fn place(self) -> (Version, &'static str) {
-        match self {
-            Self::Persons => (Version::V2, "persons"),
-            Self::Deals => (Version::V2, "deals"),
-            Self::Pipelines => (Version::V2, "pipelines"),
-            Self::Stages => (Version::V2, "stages"),
-        }
-    }
-
-    fn is_read_only(self) -> bool {
-        matches!(self, Self::Pipelines | Self::Stages)
-    }
-}
-
-impl<'p> Route<'p> {
-    /// What a request asks for, unless there is no such thing.
-    pub(super) fn of(method: &Method, path: &'p str) -> Option<Self> {
-        let (version, rest) = path.strip_prefix("/api/")?.split_once('/')?;
-        let (collection, id) = rest.split_once('/').map_or((rest, None), |(collection, id)| (collection, Some(id)));
-        let kind = Kind::of(version, collection)?;
-        let action = match (method.as_str(), id) {
-            (_, Some(id)) if id.is_empty() || id.contains('/') => return None,
-            ("GET", None) => Action::List,
-            ("GET", Some("search")) if kind == Kind::Persons => Action::Search,
-            ("GET", Some(_)) => Action::Get,
-            _ if kind.is_read_only() => return None,
-            ("POST", None) => Action::Create,
-            ("PATCH", Some(_)) => Action::Update,
-            ("DELETE", Some(_)) => Action::Delete,
-            _ => return None,
-        };
-        Some(Self { kind, action, id })
-    }
-}
-
 impl Records {
     /// What an account begins with: two pipelines and nobody in them.
     pub(super) fn new(now: Timestamp) -> Self {
@@ -159,6 +89,8 @@ impl Records {
             deals: BTreeMap::new(),
             pipelines,
             stages,
+            leads: Vec::new(),
+            notes: BTreeMap::new(),
             organizations: BTreeMap::new(),
             index: Index::default(),
         }
@@ -182,6 +114,16 @@ impl Records {
             (K::Pipelines, A::Get) => pipelines::get(self, ask),
             (K::Stages, A::List) => pipelines::list_stages(self, ask),
             (K::Stages, A::Get) => pipelines::get_stage(self, ask),
+            (K::Leads, A::List) => leads::list(self, ask),
+            (K::Leads, A::Get) => leads::get(self, ask),
+            (K::Leads, A::Create) => leads::create(self, ask),
+            (K::Leads, A::Update) => leads::update(self, ask),
+            (K::Leads, A::Delete) => leads::delete(self, ask),
+            (K::Notes, A::List) => notes::list(self, ask),
+            (K::Notes, A::Get) => notes::get(self, ask),
+            (K::Notes, A::Create) => notes::create(self, ask),
+            (K::Notes, A::Update) => notes::update(self, ask),
+            (K::Notes, A::Delete) => notes::delete(self, ask),
             _ => Err(Refusal::not_found("Not found")),
         }
     }
@@ -227,6 +169,7 @@ pub(super) async fn serve(
     let records = world.records.entry(company).or_insert_with(|| Records::new(now));
     records.index.count_request();
     match records.answer(route.kind, route.action, &ask) {
+        Ok(body) if (route.kind, route.action) == (Kind::Leads, Action::Create) => api::json(StatusCode::CREATED, &body),
         Ok(body) => api::json(StatusCode::OK, &body),
         Err(refused) => refused.response(version),
     }

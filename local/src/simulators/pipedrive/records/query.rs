@@ -75,6 +75,11 @@ impl Query {
         self.text(name).map(moment).transpose()
     }
 
+    pub(super) fn day(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let is_day = |day: &str| day.len() == 10 && time::parse(&format!("{day}T00:00:00Z")).is_some();
+        self.text(name).map(|day| if is_day(day) { Ok(day) } else { Err(Refusal::invalid(name, "must be a date")) }).transpose()
+    }
+
     /// The ids that a list is limited to.
     pub(super) fn ids(&self) -> Result<Option<Vec<u64>>, Refusal> {
         let Some(text) = self.text("ids") else { return Ok(None) };

@@ -3,6 +3,7 @@
 mod channels;
 mod inbox;
 mod limits;
+mod notes;
 mod oauth;
 mod records;
 

@@ -30,6 +30,8 @@ bash "$work/examples.sh" >"$work/examples.out" || { cat "$work/examples.out"; ec
 contacts() { curl -fsS "$BASE_URL/v2/contacts" -H "x-api-key: $key"; }
 key=$(curl -fsS "$BASE_URL/sim/api-key")
 contacts | grep -q '"Ada E. Example"' || { contacts; echo "the examples' contact is not there"; exit 1; }
+# What the simulated Pipedrive's page of records shows.
+curl -fsS "$BASE_URL/sim/pipedrive/records.json" | grep -q 'Ada E. Example' || { echo "the contact is not on the record page"; exit 1; }
 
 ask() { # a file of fixed parameters, then further options
   local config=$1

@@ -62,12 +62,12 @@ impl Function {
             "GET /setup/keys" => response::data(keys::list(&ports, &caller).await?),
             "POST /setup/keys" => {
                 let body: Body = request::json(&mut request, MAX_BODY)?;
-                response::data(keys::make(&ports, &caller, body.into()).await?)
+                response::data(keys::make(&ports, &caller, &body.into()).await?)
             }
             "PATCH /setup/keys/{key}" => {
                 let key = key(&request)?;
                 let body: Body = request::json(&mut request, MAX_BODY)?;
-                response::data(keys::change(&ports, &caller, &key, body.into()).await?)
+                response::data(keys::change(&ports, &caller, &key, &body.into()).await?)
             }
             "POST /setup/keys/{key}/rotate" => response::data(keys::rotate(&ports, &caller, &key(&request)?).await?),
             "DELETE /setup/keys/{key}" => {

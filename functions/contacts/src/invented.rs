@@ -24,34 +24,34 @@ const AT: &str = "2026-01-01T00:00:00.000Z";
 pub(crate) fn reply(call: Call) -> Reply {
     match call {
         Call::CreateContact(new) => {
-            Reply::created("Contact created", &SavedContact { id: ID.to_owned(), email: Some(new.email.into()) })
+            Reply::created("Contact created", SavedContact { id: ID.to_owned(), email: Some(new.email.into()) })
         }
         Call::ListContacts(page) => {
             let data = if page == 0 { vec![contact(ID, EMAIL)] } else { Vec::new() };
-            Reply::ok("Contacts found", &Page { page, total: 1, has_more: false, data })
+            Reply::ok("Contacts found", Page { page, total: 1, has_more: false, data })
         }
         Call::GetContact(who) => {
             let (id, email) = named(&who);
-            Reply::ok("Contact found", &contact(&id, &email))
+            Reply::ok("Contact found", contact(&id, &email))
         }
         Call::UpdateContact(who, change) => {
             let (id, email) = named(&who);
             let email = change.email.map_or(email, String::from);
-            Reply::ok("Contact updated", &SavedContact { id, email: Some(email) })
+            Reply::ok("Contact updated", SavedContact { id, email: Some(email) })
         }
-        Call::ListLists => Reply::ok("Segmentation lists found", &list().map_or_else(Vec::new, |list| vec![list])),
+        Call::ListLists => Reply::ok("Segmentation lists found", list().map_or_else(Vec::new, |list| vec![list])),
         Call::CreateList(new) => {
             let list = list().map(|list| ListView { name: new.name.into_string(), contacts: 0, ..list });
-            Reply::created("Segmentation list created", &list)
+            Reply::created("Segmentation list created", list)
         }
-        Call::DeleteList(id) => Reply::ok("Segmentation list deleted", &ListDeleted { id }),
+        Call::DeleteList(id) => Reply::ok("Segmentation list deleted", ListDeleted { id }),
         Call::AddToList(segmentation_list_id, who) => {
             let entry = ListContact { id: named(&who).0, segmentation_list_id };
-            Reply::ok("Contact added to the segmentation list", &entry)
+            Reply::ok("Contact added to the segmentation list", entry)
         }
         Call::TakeOffList(segmentation_list_id, who) => {
             let entry = ListContact { id: named(&who).0, segmentation_list_id };
-            Reply::ok("Contact removed from the segmentation list", &entry)
+            Reply::ok("Contact removed from the segmentation list", entry)
         }
     }
 }

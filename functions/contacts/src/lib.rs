@@ -96,22 +96,22 @@ impl Api for Calls {
         };
         let (store, company) = (&*self.lists, key.company);
         Ok(match call {
-            Call::CreateContact(new) => Reply::created("Contact created", &contacts::create(&ports, new).await?),
-            Call::ListContacts(page) => Reply::ok("Contacts found", &contacts::list(&ports, page).await?),
-            Call::GetContact(contact) => Reply::ok("Contact found", &contacts::get(&ports, &contact).await?),
+            Call::CreateContact(new) => Reply::created("Contact created", contacts::create(&ports, new).await?),
+            Call::ListContacts(page) => Reply::ok("Contacts found", contacts::list(&ports, page).await?),
+            Call::GetContact(contact) => Reply::ok("Contact found", contacts::get(&ports, &contact).await?),
             Call::UpdateContact(contact, change) => {
-                Reply::ok("Contact updated", &contacts::update(&ports, &contact, change).await?)
+                Reply::ok("Contact updated", contacts::update(&ports, &contact, change).await?)
             }
-            Call::ListLists => Reply::ok("Segmentation lists found", &lists::all(store, company).await?),
+            Call::ListLists => Reply::ok("Segmentation lists found", lists::all(store, company).await?),
             Call::CreateList(new) => {
-                Reply::created("Segmentation list created", &lists::create(store, &*self.clock, company, new).await?)
+                Reply::created("Segmentation list created", lists::create(store, &*self.clock, company, new).await?)
             }
-            Call::DeleteList(list) => Reply::ok("Segmentation list deleted", &lists::delete(store, company, list).await?),
+            Call::DeleteList(list) => Reply::ok("Segmentation list deleted", lists::delete(store, company, list).await?),
             Call::AddToList(list, contact) => {
-                Reply::ok("Contact added to the segmentation list", &lists::add(&ports, store, list, &contact).await?)
+                Reply::ok("Contact added to the segmentation list", lists::add(&ports, store, list, &contact).await?)
             }
             Call::TakeOffList(list, contact) => {
-                Reply::ok("Contact removed from the segmentation list", &lists::take_off(&ports, store, list, &contact).await?)
+                Reply::ok("Contact removed from the segmentation list", lists::take_off(&ports, store, list, &contact).await?)
             }
         })
     }

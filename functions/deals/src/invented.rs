@@ -19,20 +19,17 @@ pub(crate) fn reply(call: Call) -> Reply {
     match call {
         Call::CreateDeal(new) => {
             let contact_id = new.contact_id.number().map_or_else(|| CONTACT.to_owned(), |id| id.to_string());
-            Reply::created(
-                "Deal created",
-                &SavedDeal { id: ID.to_owned(), contact_id, email: Some("ada@example.com".to_owned()) },
-            )
+            Reply::created("Deal created", SavedDeal { id: ID.to_owned(), contact_id, email: Some("ada@example.com".to_owned()) })
         }
         Call::ListDeals(page, _) => {
             let data = if page == 0 { vec![deal(ID.to_owned())] } else { Vec::new() };
-            Reply::ok("Deals found", &Page { page, total: 1, has_more: false, data })
+            Reply::ok("Deals found", Page { page, total: 1, has_more: false, data })
         }
-        Call::GetDeal(id) => Reply::ok("Deal found", &deal(id.to_string())),
-        Call::UpdateDeal(id, _) => Reply::ok("Deal updated", &DealUpdated { id: id.to_string() }),
+        Call::GetDeal(id) => Reply::ok("Deal found", deal(id.to_string())),
+        Call::UpdateDeal(id, _) => Reply::ok("Deal updated", DealUpdated { id: id.to_string() }),
         Call::ListPipelines => {
             let pipeline = PipelineView { id: PIPELINE.to_owned(), name: "Sales".to_owned(), order: 1 };
-            Reply::ok("Pipelines found", &[pipeline])
+            Reply::ok("Pipelines found", [pipeline])
         }
         Call::ListStages(pipeline) => {
             let stage = |id: u64, name: &str| StageView {
@@ -41,7 +38,7 @@ pub(crate) fn reply(call: Call) -> Reply {
                 pipeline_id: pipeline.to_string(),
                 order: id,
             };
-            Reply::ok("Stages found", &[stage(1, "Qualified"), stage(2, "Offer made")])
+            Reply::ok("Stages found", [stage(1, "Qualified"), stage(2, "Offer made")])
         }
     }
 }

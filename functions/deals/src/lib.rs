@@ -97,12 +97,12 @@ impl Api for Calls {
         };
         let ports = DealPorts { contacts, deals: &*self.deals, pipelines: &*self.pipelines };
         Ok(match call {
-            Call::CreateDeal(new) => Reply::created("Deal created", &deals::create(&ports, new).await?),
-            Call::ListDeals(page, filter) => Reply::ok("Deals found", &deals::list(&ports, page, &filter).await?),
-            Call::GetDeal(deal) => Reply::ok("Deal found", &deals::get(&ports, deal).await?),
-            Call::UpdateDeal(deal, change) => Reply::ok("Deal updated", &deals::update(&ports, deal, change).await?),
-            Call::ListPipelines => Reply::ok("Pipelines found", &deals::pipelines(&ports).await?),
-            Call::ListStages(pipeline) => Reply::ok("Stages found", &deals::stages(&ports, pipeline).await?),
+            Call::CreateDeal(new) => Reply::created("Deal created", deals::create(&ports, new).await?),
+            Call::ListDeals(page, filter) => Reply::ok("Deals found", deals::list(&ports, page, &filter).await?),
+            Call::GetDeal(deal) => Reply::ok("Deal found", deals::get(&ports, deal).await?),
+            Call::UpdateDeal(deal, change) => Reply::ok("Deal updated", deals::update(&ports, deal, change).await?),
+            Call::ListPipelines => Reply::ok("Pipelines found", deals::pipelines(&ports).await?),
+            Call::ListStages(pipeline) => Reply::ok("Stages found", deals::stages(&ports, pipeline).await?),
         })
     }
 }

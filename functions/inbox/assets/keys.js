@@ -96,7 +96,7 @@ function keyRow(key) {
   find('.name').textContent = key.name;
   find('.prefix').textContent = `${key.prefix}_…`;
   find('.facts').textContent = facts(key);
-  find('.bad').textContent = TROUBLES[key.trouble] ?? '';
+  find('.bad').textContent = 'Its last call failed for this reason.';
   find('.bad').hidden = !key.trouble;
   for (const action of ['change', 'rotate', 'revoke']) {
     const button = find(`.${action}`);

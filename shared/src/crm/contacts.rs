@@ -14,7 +14,7 @@ use super::{
     locks,
     pages::{self, PagePorts},
     ports::{ContactChange, ContactStore, ListStore, LockStore, WalkStore},
-    shapes::{ContactCreate, ContactUpdate, ContactView, Page, SavedContact},
+    shapes::{ContactCreate, ContactUpdate, ContactView, Name, Page, SavedContact},
 };
 use crate::{
     clock::Clock,
@@ -57,9 +57,9 @@ impl ContactPorts<'_> {
 pub async fn create(ports: &ContactPorts<'_>, new: ContactCreate) -> Result<SavedContact, CrmError> {
     let named = named_conversation(ports, new.conversation_id.as_ref()).await?;
     let phone = new.attributes.phone.clone();
-    let mut names = vec![locks::email(&new.email)];
-    names.extend(phone.as_ref().map(locks::phone));
-    let held = locks::take(ports.locks, ports.clock, ports.company(), names).await?;
+    let mut wanted = vec![locks::email(&new.email)];
+    wanted.extend(phone.as_ref().map(locks::phone));
+    let held = locks::take(ports.locks, ports.clock, ports.company(), wanted).await?;
     held.end(create_alone(ports, new, phone, named).await).await
 }
 
@@ -72,7 +72,7 @@ async fn create_alone(
     if any_other(ports, Some(&new.email), phone.as_ref(), None).await? {
         return Err(CrmError::ContactExists);
     }
-    let name = new.attributes.name.and_then(|name| name.given()).unwrap_or_else(|| new.email.as_str().to_owned());
+    let name = new.attributes.name.and_then(Name::given).unwrap_or_else(|| new.email.as_str().to_owned());
     let fields = PersonFields {
         name: Some(name),
         emails: Some(vec![work(new.email.as_str())]),
@@ -126,10 +126,10 @@ pub async fn update(ports: &ContactPorts<'_>, contact: &ContactRef, change: Cont
     let named = named_conversation(ports, change.conversation_id.as_ref()).await?;
     let id = find(ports, contact).await?.id;
     let phone = change.attributes.phone.clone();
-    let mut names = vec![locks::person(id)];
-    names.extend(change.email.as_ref().map(locks::email));
-    names.extend(phone.as_ref().map(locks::phone));
-    let held = locks::take(ports.locks, ports.clock, ports.company(), names).await?;
+    let mut wanted = vec![locks::person(id)];
+    wanted.extend(change.email.as_ref().map(locks::email));
+    wanted.extend(phone.as_ref().map(locks::phone));
+    let held = locks::take(ports.locks, ports.clock, ports.company(), wanted).await?;
     held.end(update_alone(ports, id, change, phone, named).await).await
 }
 
@@ -148,7 +148,7 @@ async fn update_alone(
         return Err(CrmError::ContactExists);
     }
     let fields = PersonFields {
-        name: change.attributes.name.and_then(|name| name.given()).filter(|name| *name != person.name),
+        name: change.attributes.name.and_then(Name::given).filter(|name| *name != person.name),
         emails: new_email.as_ref().map(|email| first(email.as_str(), &person.emails, |known| email.is(known))),
         phones: new_phone.as_ref().map(|phone| first(phone.as_str(), &person.phones, |known| phone.is(known))),
     };

@@ -6,7 +6,10 @@ use super::{
     error::CrmError,
     locks,
     pages::{self, PagePorts},
-    shapes::{DealCreate, DealFilterQuery, DealUpdate, DealUpdated, DealView, Page, PipelineView, SavedDeal, StageView},
+    shapes::{
+        Amount, DealCreate, DealFilterQuery, DealStatus, DealUpdate, DealUpdated, DealView, Name, Page, PipelineView, SavedDeal,
+        StageView,
+    },
 };
 use crate::{
     model::{
@@ -39,8 +42,8 @@ pub async fn create(ports: &DealPorts<'_>, new: DealCreate) -> Result<SavedDeal,
     }
     let attributes = new.attributes;
     let fields = DealFields {
-        title: Some(attributes.name.and_then(|name| name.given()).unwrap_or_else(|| format!("{} deal", person.name))),
-        value: attributes.amount.map(|amount| amount.number()),
+        title: Some(attributes.name.and_then(Name::given).unwrap_or_else(|| format!("{} deal", person.name))),
+        value: attributes.amount.map(Amount::number),
         person: Some(person.id),
         pipeline: Some(pipeline),
         stage: Some(stage.id),
@@ -77,7 +80,7 @@ pub async fn list(ports: &DealPorts<'_>, page: usize, query: &DealFilterQuery) -
             .map(|id| id.number().map(PipelineId).ok_or(CrmError::PipelineNotFound))
             .transpose()?,
         stage: query.stage_id.as_ref().map(|id| id.number().map(StageId).ok_or(CrmError::StageNotFound)).transpose()?,
-        status: query.status.map(super::shapes::DealStatus::as_str),
+        status: query.status.map(DealStatus::as_str),
     };
     let text = |id: Option<String>| id.unwrap_or_default();
     let name = format!(
@@ -115,8 +118,8 @@ pub async fn update(ports: &DealPorts<'_>, id: DealId, change: DealUpdate) -> Re
     let pipeline = stage.as_ref().map_or(before.pipeline, |stage| stage.pipeline);
     let attributes = change.attributes;
     let fields = DealFields {
-        title: attributes.name.and_then(|name| name.given()),
-        value: attributes.amount.map(|amount| amount.number()),
+        title: attributes.name.and_then(Name::given),
+        value: attributes.amount.map(Amount::number),
         person,
         // With a stage of another pipeline, Pipedrive wants both.
         pipeline: (pipeline != before.pipeline).then_some(pipeline),

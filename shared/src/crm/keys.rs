@@ -102,15 +102,16 @@ fn new_secret() -> Result<String, InboxError> {
     Ok(bytes.into_iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect())
 }
 
-fn checked(fields: KeyFields) -> Result<(String, RateLimit), InboxError> {
+fn checked(fields: &KeyFields) -> Result<(String, RateLimit), InboxError> {
     let name = clean(fields.name.trim(), MAX_NAME_BYTES);
     if name.is_empty() || name.chars().count() > MAX_NAME {
         return Err(InboxError::invalid_body("name", format!("has to have 1 to {MAX_NAME} characters")));
     }
-    if !fields.limit.is_sensible() {
-        let RateLimit { per_second, burst } = RateLimit::MOST;
-        let problem = format!("has to be 1 to {per_second} calls a second and 1 to {burst} at once");
-        return Err(InboxError::invalid_body("per_second", problem));
+    let RateLimit { per_second, burst } = RateLimit::MOST;
+    for (field, given, most) in [("per_second", fields.limit.per_second, per_second), ("burst", fields.limit.burst, burst)] {
+        if !(1..=most).contains(&given) {
+            return Err(InboxError::invalid_body(field, format!("has to be 1 to {most}")));
+        }
     }
     Ok((name, fields.limit))
 }
@@ -150,7 +151,7 @@ pub async fn list(ports: &KeyPorts<'_>, caller: &Caller) -> Result<Vec<KeyView>,
 }
 
 /// Makes a key. Its calls are made for the caller.
-pub async fn make(ports: &KeyPorts<'_>, caller: &Caller, fields: KeyFields) -> Result<ShownKey, InboxError> {
+pub async fn make(ports: &KeyPorts<'_>, caller: &Caller, fields: &KeyFields) -> Result<ShownKey, InboxError> {
     let (name, limit) = checked(fields)?;
     is_member(ports.installations, caller).await?;
     if ports.keys.keys(caller.company).await?.len() >= MAX_KEYS {
@@ -176,7 +177,7 @@ pub async fn make(ports: &KeyPorts<'_>, caller: &Caller, fields: KeyFields) -> R
 }
 
 /// Changes a key's name and limit.
-pub async fn change(ports: &KeyPorts<'_>, caller: &Caller, id: &KeyId, fields: KeyFields) -> Result<KeyView, InboxError> {
+pub async fn change(ports: &KeyPorts<'_>, caller: &Caller, id: &KeyId, fields: &KeyFields) -> Result<KeyView, InboxError> {
     let (name, limit) = checked(fields)?;
     is_member(ports.installations, caller).await?;
     let key = own_key(ports.keys, caller, id).await?;

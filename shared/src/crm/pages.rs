@@ -81,13 +81,11 @@ where
         if at == wanted {
             items = batch.items;
         }
-        match batch.next {
-            Some(next) => walk.marks.push(next),
-            None => {
-                walk.complete = true;
-                break;
-            }
-        }
+        let Some(next) = batch.next else {
+            walk.complete = true;
+            break;
+        };
+        walk.marks.push(next);
     }
     if !walk.marks.is_empty() {
         ports.walks.save_walk(company, user, name, &walk, now.plus(FRESH)).await?;

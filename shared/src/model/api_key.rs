@@ -20,12 +20,6 @@ pub struct RateLimit {
 impl RateLimit {
     /// The most that a key may be given. The gateway lets no more through for all callers together.
     pub const MOST: Self = Self { per_second: 100, burst: 200 };
-
-    /// Whether it is a limit that a key may have.
-    pub fn is_sensible(self) -> bool {
-        let within = |value, most| (1..=most).contains(&value);
-        within(self.per_second, Self::MOST.per_second) && within(self.burst, Self::MOST.burst)
-    }
 }
 
 impl Default for RateLimit {

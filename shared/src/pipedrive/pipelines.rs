@@ -42,14 +42,14 @@ struct StageRecord {
 
 impl PipelineRecord {
     fn pipeline(self) -> Option<Pipeline> {
-        (!self.is_deleted).then(|| Pipeline { id: PipelineId(self.id), name: self.name, order: self.order_nr })
+        (!self.is_deleted).then_some(Pipeline { id: PipelineId(self.id), name: self.name, order: self.order_nr })
     }
 }
 
 impl StageRecord {
     fn stage(self) -> Option<Stage> {
         let pipeline = PipelineId(self.pipeline_id);
-        (!self.is_deleted).then(|| Stage { id: StageId(self.id), name: self.name, pipeline, order: self.order_nr })
+        (!self.is_deleted).then_some(Stage { id: StageId(self.id), name: self.name, pipeline, order: self.order_nr })
     }
 }
 

@@ -44,10 +44,8 @@ impl IdempotencyStore for Table {
             .value(":now", time(now))
             .value(":until", time(until))
             .value(":expires", number(until.secs()));
-        let stored = match self.update_and_read("begin a call", &key(attempt), &change, ReturnValue::None).await? {
-            Ok(_) => return Ok(Begun::Here),
-            Err(stored) => stored,
-        };
+        let begun = self.update_and_read("begin a call", &key(attempt), &change, ReturnValue::None).await?;
+        let Err(stored) = begun else { return Ok(Begun::Here) };
         // Gone again in the moment between.
         let Some(stored) = stored else { return Ok(Begun::Elsewhere) };
         let Record { body, answer } = from_item(KIND, stored)?;

@@ -117,7 +117,7 @@ async fn nonsense_is_named() {
         (json!({"name": "x".repeat(101)}), "name"),
         (json!({"name": "Bot", "per_second": 0}), "per_second"),
         (json!({"name": "Bot", "per_second": 101}), "per_second"),
-        (json!({"name": "Bot", "burst": 201}), "per_second"),
+        (json!({"name": "Bot", "burst": 201}), "burst"),
         (json!({"name": "Bot", "burst": "many"}), "burst"),
     ] {
         let refused = api(&world.bundle, &world.session, Method::POST, "/setup/keys", Some(&body)).await;

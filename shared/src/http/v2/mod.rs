@@ -52,28 +52,30 @@ pub struct Answer<T> {
     pub request_id: String,
 }
 
-/// What came of a call.
-#[derive(Debug)]
+/// What came of a call: a success of the type that it was made with.
 pub struct Reply {
     status: StatusCode,
-    message: &'static str,
-    data: serde_json::Value,
+    write: Box<dyn FnOnce(&str) -> String + Send>,
 }
 
 impl Reply {
     /// 200 with `data`.
-    pub fn ok(message: &'static str, data: &impl Serialize) -> Self {
-        Self { status: StatusCode::OK, message, data: serde_json::to_value(data).unwrap_or_default() }
+    pub fn ok<T: Serialize + Send + 'static>(message: &str, data: T) -> Self {
+        let message = message.to_owned();
+        let write = move |request_id: &str| {
+            let answer = Answer { message, data, request_id: request_id.to_owned() };
+            serde_json::to_string(&answer).unwrap_or_default()
+        };
+        Self { status: StatusCode::OK, write: Box::new(write) }
     }
 
     /// 201 with `data`.
-    pub fn created(message: &'static str, data: &impl Serialize) -> Self {
+    pub fn created<T: Serialize + Send + 'static>(message: &str, data: T) -> Self {
         Self { status: StatusCode::CREATED, ..Self::ok(message, data) }
     }
 
     fn written(self, request_id: &str) -> StoredAnswer {
-        let answer = Answer { message: self.message.to_owned(), data: self.data, request_id: request_id.to_owned() };
-        StoredAnswer { status: self.status.as_u16(), body: serde_json::to_string(&answer).unwrap_or_default() }
+        StoredAnswer { status: self.status.as_u16(), body: (self.write)(request_id) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Conversations and the persons that their customers are: linked by number or by the conversation's id.
 
+use std::time::Duration;
+
 use local::simulators::{graph::Incoming, whatsapp_number};
 use pigeonpost_tests::{
     web::{client, send},
@@ -19,9 +21,13 @@ use shared::{
 
 use crate::caller::{Caller, DEMO, OTHERS, others};
 
+/// A customer's first message; its conversation.
 async fn writes(world: &World, n: usize) -> ConversationId {
+    // WhatsApp tells whole seconds, and this is to be the newest.
+    world.clock.advance(Duration::from_secs(2));
     let (number, from) = (whatsapp_number(), phone(n));
-    let text = Incoming { number: &number.id, from: &from, name: "Dora", text: "hello", at: world.clock.now() };
+    let name = if n == 1 { "Dora" } else { "Emil" };
+    let text = Incoming { number: &number.id, from: &from, name, text: "hello", at: world.clock.now() };
     world.store(&[text]).await;
     world.newest_conversation().await.id
 }

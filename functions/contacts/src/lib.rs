@@ -102,16 +102,25 @@ impl Api for Calls {
             Call::UpdateContact(contact, change) => {
                 Reply::ok("Contact updated", contacts::update(&ports, &contact, change).await?)
             }
-            Call::ListLists => Reply::ok("Segmentation lists found", lists::all(store, company).await?),
-            Call::CreateList(new) => {
-                Reply::created("Segmentation list created", lists::create(store, &*self.clock, company, new).await?)
+            Call::ListLists => {
+                let found = lists::all(store, company).await?;
+                Reply::ok("Segmentation lists found", found).by_ourselves()
             }
-            Call::DeleteList(list) => Reply::ok("Segmentation list deleted", lists::delete(store, company, list).await?),
+            Call::CreateList(new) => {
+                let created = lists::create(store, &*self.clock, company, new).await?;
+                Reply::created("Segmentation list created", created).by_ourselves()
+            }
+            Call::DeleteList(list) => {
+                let deleted = lists::delete(store, company, list).await?;
+                Reply::ok("Segmentation list deleted", deleted).by_ourselves()
+            }
             Call::AddToList(list, contact) => {
                 Reply::ok("Contact added to the segmentation list", lists::add(&ports, store, list, &contact).await?)
             }
             Call::TakeOffList(list, contact) => {
-                Reply::ok("Contact removed from the segmentation list", lists::take_off(&ports, store, list, &contact).await?)
+                // Pipedrive is asked only for one who is named by address or number.
+                let entry = lists::take_off(&ports, store, list, &contact).await?;
+                Reply::ok("Contact removed from the segmentation list", entry).by_ourselves()
             }
         })
     }

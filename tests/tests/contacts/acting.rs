@@ -63,6 +63,7 @@ async fn what_lasts_is_shown_on_the_set_up_page_until_a_call_succeeds() {
     assert_eq!(trouble(&world, DEMO.1).await, "account_closed");
     // What says nothing about the company's connection changes nothing.
     caller.post("/v2/contacts", &json!({"email": "ada"})).await.refused(422, "INVALID_INPUT");
+    caller.get("/v2/segmentation-lists").await.data(200);
     assert_eq!(trouble(&world, DEMO.1).await, "account_closed");
     pipedrive.set_suspended(DEMO.0, false);
     caller.get(&path).await.data(200);

@@ -1,5 +1,5 @@
 //! `GET /v2/openapi.json`: the description of the contacts and deals API (OpenAPI 3.1), for anyone. It is put together from
-//! the types that bodies are read into and written from, the rows of the error schema, and the table of [`operations`].
+//! the types that bodies are read into and written from, the rows of the error schema, and the table of calls in `operations`.
 
 mod operations;
 
@@ -125,13 +125,14 @@ fn document() -> Value {
             "parameters": {
                 "DeveloperMode": {
                     "name": v2::DEVELOPER_HEADER, "in": "header",
-                    "description": "`true`: the answer is invented, and nothing is read or written. The key is checked all the same.",
+                    "description": "`true`: the answer is invented, and nothing is read or written. The key is checked all the \
+                        same.",
                     "schema": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
                 },
                 "IdempotencyKey": {
                     "name": v2::IDEMPOTENCY_HEADER, "in": "header",
-                    "description": "A name of your own for this call. Repeated with the same name and body within 24 hours of its \
-                        success, it is not made again and gets the same answer.",
+                    "description": "A name of your own for this call. Repeated with the same name and body within 24 hours of \
+                        its success, it is not made again and gets the same answer.",
                     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
                 },
             },

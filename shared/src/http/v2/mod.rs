@@ -56,6 +56,7 @@ pub struct Answer<T> {
 pub struct Reply {
     status: StatusCode,
     write: Box<dyn FnOnce(&str) -> String + Send>,
+    asked_pipedrive: bool,
 }
 
 impl Reply {
@@ -66,12 +67,18 @@ impl Reply {
             let answer = Answer { message, data, request_id: request_id.to_owned() };
             serde_json::to_string(&answer).unwrap_or_default()
         };
-        Self { status: StatusCode::OK, write: Box::new(write) }
+        Self { status: StatusCode::OK, write: Box::new(write), asked_pipedrive: true }
     }
 
     /// 201 with `data`.
     pub fn created<T: Serialize + Send + 'static>(message: &str, data: T) -> Self {
         Self { status: StatusCode::CREATED, ..Self::ok(message, data) }
+    }
+
+    /// The same, where Pipedrive was not asked: it says nothing about whether the company's calls reach it.
+    #[must_use]
+    pub fn by_ourselves(self) -> Self {
+        Self { asked_pipedrive: false, ..self }
     }
 
     fn written(self, request_id: &str) -> StoredAnswer {
@@ -166,10 +173,10 @@ impl Door {
     async fn made<A: Api>(&self, api: &A, key: &ApiKey, call: A::Call) -> Result<Reply, CrmError> {
         let made = api.answer(key, call).await;
         let trouble = match &made {
-            Ok(_) => None,
+            Ok(reply) if reply.asked_pipedrive => None,
             Err(error) if error.trouble().is_some() => error.trouble(),
             // Says nothing about whether the company is connected.
-            Err(_) => key.trouble,
+            _ => key.trouble,
         };
         if trouble != key.trouble
             && let Err(error) = self.keys.set_trouble(&key.id, trouble).await

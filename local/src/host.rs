@@ -49,7 +49,10 @@ macro_rules! registry {
 
 registry! {
     Http {
+        "api-keys" => api_keys,
         "channels" => channels,
+        "contacts" => contacts,
+        "deals" => deals,
         "delete-channel-by-id" => delete_channel_by_id,
         "get-conversation-by-id" => get_conversation_by_id,
         "get-conversations" => get_conversations,

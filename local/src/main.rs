@@ -69,6 +69,9 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
         .await?;
         if simulated {
             demo::set_up(&bundle, |step| println!("{step}")).await?;
+            if let Some(key) = bundle.simulators().and_then(|simulators| simulators.api_key.get()) {
+                println!("API key of the demo company: {key}");
+            }
         } else {
             println!("to upload to Pipedrive: {}/manifest.json; to install: {}/oauth/install", bundle.url(), bundle.url());
         }

@@ -5,6 +5,7 @@ use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::model::{
+    api_key::RateLimit,
     channel::ProviderKind,
     ids::{CompanyId, UserId},
 };
@@ -111,6 +112,23 @@ impl Bundle {
     /// Connects the simulated WhatsApp number.
     pub async fn connect_whatsapp(&self, session: &str) -> Result<Connected, OwnerError> {
         self.connect(session, "whatsapp", "WhatsApp", &simulators::whatsapp_number().credentials()).await
+    }
+
+    /// Makes an API key with the highest limits. A key of the same name that the company had is revoked: nobody can see it
+    /// any more.
+    pub async fn api_key(&self, session: &str, name: &str) -> Result<String, OwnerError> {
+        let step = "making an API key";
+        let url = format!("{}/setup/keys", self.url());
+        let known = call(step, Method::GET, &url, Some(session), None).await?;
+        let known = known.as_array().into_iter().flatten().filter(|key| key["name"] == name);
+        for id in known.filter_map(|key| key["id"].as_str()) {
+            call(step, Method::DELETE, &format!("{url}/{id}"), Some(session), None).await?;
+        }
+        let RateLimit { per_second, burst } = RateLimit::MOST;
+        let body = json!({"name": name, "per_second": per_second, "burst": burst});
+        let made = call(step, Method::POST, &url, Some(session), Some(&body)).await?;
+        let unexpected = || OwnerError::Unexpected { step, status: StatusCode::OK, body: "no key".to_owned() };
+        made["key"].as_str().map(str::to_owned).ok_or_else(unexpected)
     }
 
     /// Connects the simulated company chat.

@@ -1,11 +1,12 @@
 //! Models, use cases and clients that every function of the bundle shares.
 //!
-//! [`model`] is what we talk about, [`inbox`] what we do with it, over ports; [`store`], [`pipedrive`] and [`providers`]
-//! are behind those ports; [`http`] is where requests become calls and errors become responses.
+//! [`model`] is what we talk about, [`inbox`] and [`crm`] what we do with it, over ports; [`store`], [`pipedrive`] and
+//! [`providers`] are behind those ports; [`http`] is where requests become calls and errors become responses.
 
 pub mod batch;
 pub mod clock;
 pub mod config;
+pub mod crm;
 pub mod environment;
 pub mod http;
 pub mod inbox;

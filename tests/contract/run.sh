@@ -13,25 +13,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 description=$(realpath "${PIGEONPOST_CONTRACTS:?the folder with the contracts}/pipedrive-manifest-endpoints.yaml")
 schemathesis=$(command -v "${SCHEMATHESIS:-schemathesis}")
 work=$(mktemp -d)
-server=
+. tests/contract/local.sh
 finish() {
-  [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
+  stop_local
   rm -rf "$work"
 }
 trap finish EXIT
 
 if [ -z "${BASE_URL:-}" ]; then
-  cargo build --locked --quiet -p local
-  # cargo replaces itself by the program, so this is the program's process id.
-  cargo run --locked --quiet -p local -- --port 0 --data "$work/data" >"$work/local.log" 2>&1 &
-  server=$!
-  for _ in $(seq 600); do
-    BASE_URL=$(sed -n 's/^ready: *//p' "$work/local.log")
-    [ -z "$BASE_URL" ] || break
-    kill -0 "$server" 2>/dev/null || { cat "$work/local.log"; echo "local ended before it was ready"; exit 1; }
-    sleep 0.1
-  done
-  [ -n "$BASE_URL" ] || { cat "$work/local.log"; echo "local was not ready within a minute"; exit 1; }
+  start_local
   # What the simulators are set up with: local/src/simulators/mod.rs.
   PIPEDRIVE_CLIENT_ID=local-client-id
   PIPEDRIVE_CLIENT_SECRET=local-client-secret-0123456789abcdef

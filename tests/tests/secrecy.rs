@@ -13,7 +13,7 @@ use local::{
     bundle::Bundle,
     simulators::{
         CLIENT_ID, CLIENT_SECRET, META_APP_SECRET, META_VERIFY_TOKEN, chat, graph,
-        pipedrive::{Call, DEMO_COMPANY, DEMO_USER, Fault, InboxError},
+        pipedrive::{Action, Call, DEMO_COMPANY, DEMO_USER, Fault, InboxError, Kind},
         whatsapp_number,
     },
 };
@@ -175,6 +175,37 @@ async fn refusals(world: &World) -> Vec<Answer> {
     answers
 }
 
+/// The contacts and deals API, with what its callers send and what goes wrong; the key, and what they hear.
+async fn calls_with_a_key(world: &World) -> (String, Vec<Answer>) {
+    let (bundle, pipedrive) = (&world.bundle, world.bundle.pipedrive());
+    let key = bundle.api_key(&world.session, "Canary-key").await.unwrap();
+    let contact = json!({"email": "canary-4714@example.com", "attributes": {"name": NAME, "phone": format!("+{}", phone(1))}});
+    let call = async |method: Method, path: &str, key: &str, body: &str| {
+        let request = client().request(method, format!("{}/v2/{path}", bundle.url())).header("x-api-key", key);
+        send(request.header("idempotency-key", "canary-4715").body(body.to_owned())).await
+    };
+    pipedrive.inject(Call::Records(Kind::Persons, Action::Search), Fault::Answer(500), 1);
+    assert_eq!(call(Method::POST, "contacts", &key, &contact.to_string()).await.status, 500);
+    assert_eq!(call(Method::POST, "contacts", &key, &contact.to_string()).await.status, 201);
+    let mut answers = Vec::new();
+    for (method, path, key, body) in [
+        (Method::POST, "contacts", key.as_str(), contact.to_string()),
+        (Method::POST, "contacts", &key, format!("{{\"email\":\"{TYPED}\"}}")),
+        (Method::POST, "contacts", &key, TYPED.to_owned()),
+        (Method::POST, "contacts", &key[..key.len() - 1], contact.to_string()),
+        (Method::POST, "contacts", TYPED, contact.to_string()),
+        (Method::GET, "contacts/canary-4716@example.com", &key, String::new()),
+        (Method::GET, "deals/canary-4716", &key, String::new()),
+        (Method::GET, "deals?status=canary-4716", &key, String::new()),
+        (Method::DELETE, "segmentation-lists/canary-4716", &key, String::new()),
+    ] {
+        answers.push(call(method, path, key, &body).await);
+    }
+    // The first of them is the answer to the call before it, given again.
+    assert_eq!(answers.remove(0).status, 201);
+    (key, answers)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_logs_nor_errors_tell_what_is_nobodys_business() {
     let log = Log::listen();
@@ -185,7 +216,9 @@ async fn neither_logs_nor_errors_tell_what_is_nobodys_business() {
     let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
     let iframe = world.bundle.pipedrive().iframe_token(DEMO_COMPANY, DEMO_USER).unwrap();
     let world = World { session: session.clone(), ..world };
-    let answers = refusals(&world).await;
+    let mut answers = refusals(&world).await;
+    let (api_key, refused) = calls_with_a_key(&world).await;
+    answers.extend(refused);
     world.bundle.pipedrive().uninstall(DEMO_COMPANY, DEMO_USER).await.unwrap();
 
     let (whatsapp, secret) = (whatsapp_number().token, world.bundle.secret().clone());
@@ -202,6 +235,7 @@ async fn neither_logs_nor_errors_tell_what_is_nobodys_business() {
         &second_token,
         &session,
         &iframe,
+        &api_key[api_key.len() - 32..],
         &whatsapp,
         &number,
         &in_an_id,

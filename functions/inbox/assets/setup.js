@@ -1,4 +1,4 @@
-// The set-up page: lists a company's channels, connects and removes them.
+// The set-up page: lists a company's channels, connects and removes them. Its API keys are in keys.js.
 //
 // Pipedrive opens it in an iframe with a signed token in the address. The token is taken out of the address at once and
 // exchanged for a short session, which is kept in this script alone.
@@ -235,9 +235,9 @@ async function start() {
   }
   $('providers').replaceChildren(...providers.map(choice));
   chooseProvider();
-  $('connected').hidden = $('connect').hidden = false;
+  $('connected').hidden = $('connect').hidden = $('keys').hidden = false;
   $('form').addEventListener('submit', connect);
-  await refresh();
+  await Promise.all([refresh(), startKeys()]);
 }
 
 start();

@@ -22,8 +22,9 @@ pub(crate) const INBOX_PAGE: &str = include_str!("../assets/inbox.html");
 const KEEP: &str = "public, max-age=3600";
 
 /// Name, type and contents.
-const ASSETS: [(&str, &str, &[u8]); 2] = [
+const ASSETS: [(&str, &str, &[u8]); 3] = [
     ("page.css", "text/css; charset=utf-8", include_bytes!("../assets/page.css")),
+    ("keys.js", "text/javascript; charset=utf-8", include_bytes!("../assets/keys.js")),
     ("setup.js", "text/javascript; charset=utf-8", include_bytes!("../assets/setup.js")),
 ];
 

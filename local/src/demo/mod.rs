@@ -24,6 +24,8 @@ use crate::{
 
 /// What customers wrote to the demo company, and what it answered.
 const HISTORY: &str = include_str!("history.json");
+/// What the demo company's API key is called.
+const KEY_NAME: &str = "Demo";
 /// How long a message may take to the inbox.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How far apart statuses follow each other, so that one sees the ticks change.
@@ -133,6 +135,8 @@ pub async fn set_up(bundle: &Bundle, progress: impl Fn(&str)) -> Result<(), Demo
         progress(&format!("connecting {name}"));
         answers |= bundle.connect_demo(&session, provider).await?.delivery == "channels";
     }
+    // The one start that sets it is this one.
+    let _ = simulators.api_key.set(bundle.api_key(&session, KEY_NAME).await?);
     bundle.settle().await?;
     let threads: Vec<Thread> = serde_json::from_str(HISTORY).map_err(DemoError::History)?;
     let is_new = simulators.pipedrive.conversations().is_empty();

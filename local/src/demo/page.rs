@@ -1,4 +1,5 @@
-//! The page of the bundle on one machine: Pipedrive's simulated inbox, and beside it a customer's phone to play with.
+//! The page of the bundle on one machine: Pipedrive's simulated inbox, and beside it a customer's phone to play with. Also the
+//! demo company's API key, for whoever tries the examples of docs/contacts-api.md.
 
 use std::sync::Arc;
 
@@ -34,12 +35,14 @@ type Handsets = Arc<Vec<Box<dyn Handset>>>;
 
 /// The page's routes: `/`, and what it loads and calls under `/sim/`.
 pub fn router(simulators: &Simulators) -> Router {
+    let key = simulators.api_key.clone();
     let file = |kind, text| get(move || async move { asset(kind, text) });
     Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("page/index.html")))
         .route("/sim/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/sim/phone.js", file("text/javascript; charset=utf-8", include_str!("page/phone.js")))
         .route("/sim/voice.ogg", get(|| async { ([(header::CONTENT_TYPE, "audio/ogg")], super::VOICE) }))
+        .route("/sim/api-key", get(move || async move { api_key(key.get()) }))
         .route("/sim/phones", get(show).post(play))
         .route("/sim/phones/{provider}/files/{id}", get(show_file))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -54,6 +57,15 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
         (header::CACHE_CONTROL, "no-cache"),
     ];
     (headers, text).into_response()
+}
+
+/// `GET /sim/api-key`: the key, as text.
+fn api_key(key: Option<&String>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    match key {
+        Some(key) => (headers, key.clone()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {

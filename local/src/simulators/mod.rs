@@ -14,7 +14,7 @@ pub mod webhooks;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use axum::Router;
@@ -55,6 +55,8 @@ pub struct Simulators {
     pub twilio: Twilio,
     /// A company's own chat.
     pub chat: Chat,
+    /// The demo company's API key, once it has one.
+    pub api_key: Arc<OnceLock<String>>,
     bundle_url: String,
 }
 
@@ -76,7 +78,16 @@ impl Simulators {
         let telegram = Telegram::new(telegram::demo_bot(), clock.clone());
         let twilio = Twilio::new(&format!("{bundle_url}/sim/twilio"), clock.clone());
         let chat = Chat::new(&format!("{bundle_url}/sim/chat"), clock);
-        Ok(Self { pipedrive, graph, messenger, telegram, twilio, chat, bundle_url: bundle_url.to_owned() })
+        Ok(Self {
+            pipedrive,
+            graph,
+            messenger,
+            telegram,
+            twilio,
+            chat,
+            api_key: Arc::default(),
+            bundle_url: bundle_url.to_owned(),
+        })
     }
 
     /// The base URLs that lead functions here, as (variable, value).

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use lambda_http::{Body, RequestExt};
+use lambda_http::{Body, RequestExt, request::RequestContext};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
@@ -40,6 +40,14 @@ pub fn path(request: &Request) -> &str {
     match request.raw_http_path() {
         "" => request.uri().path(),
         path => path,
+    }
+}
+
+/// The route that the gateway took, as the template writes it: `GET /v2/contacts/{contact}`. Empty without a gateway.
+pub fn route(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().unwrap_or_default(),
+        _ => "",
     }
 }
 

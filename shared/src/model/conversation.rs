@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     content::ObjectKey,
-    ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
+    ids::{ChannelId, CompanyId, ContactKey, ConversationId, PersonId, Place, UserId},
     message::FailureReason,
     time::Timestamp,
 };
@@ -118,4 +118,7 @@ pub struct Conversation {
     /// Why the outbox rests, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
+    /// The person in Pipedrive that the customer is, once somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
 }

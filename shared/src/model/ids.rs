@@ -8,6 +8,8 @@
 //! | conversation | `cv_<16 random>` |
 //! | participant | `pt_` and the random part of its conversation (the customer) or channel (the company's side) |
 //! | message | `m_<conversation's 16><place, 24>` |
+//! | API key | `<company>-<8 random>`: the open part of the key itself |
+//! | segmentation list | `sl_<16 random>` |
 
 use std::fmt;
 
@@ -17,6 +19,8 @@ use super::time::Timestamp;
 
 const CHANNEL_RANDOM: usize = 20;
 const CONVERSATION_RANDOM: usize = 16;
+const KEY_RANDOM: usize = 8;
+const LIST_RANDOM: usize = 16;
 
 /// The id is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +112,31 @@ number_id! {
     UserId
 }
 
+number_id! {
+    /// A person in Pipedrive.
+    PersonId
+}
+number_id! {
+    /// A deal in Pipedrive.
+    DealId
+}
+number_id! {
+    /// A pipeline in Pipedrive.
+    PipelineId
+}
+number_id! {
+    /// A stage of a pipeline in Pipedrive.
+    StageId
+}
+
+text_id! {
+    /// The open part of an API key, by which it is found, listed and revoked.
+    KeyId, |text| key_parts(text).is_some()
+}
+text_id! {
+    /// A list of contacts, kept by this bundle.
+    ListId, |text| text.strip_prefix("sl_").is_some_and(|rest| is_base32(rest, LIST_RANDOM))
+}
 text_id! {
     /// A connected provider account, as Pipedrive knows it (`providerChannelId`).
     ChannelId, |text| channel_parts(text).is_some()
@@ -140,10 +169,44 @@ text_id! {
 
 fn channel_parts(text: &str) -> Option<(CompanyId, &str)> {
     let (company, random) = text.strip_prefix("ch_")?.split_once('_')?;
-    let canonical =
-        !company.is_empty() && company.bytes().all(|b| b.is_ascii_digit()) && (company == "0" || !company.starts_with('0'));
-    let company = company.parse().ok().filter(|_| canonical)?;
-    is_base32(random, CHANNEL_RANDOM).then_some((CompanyId(company), random))
+    let company = company_of(company)?;
+    is_base32(random, CHANNEL_RANDOM).then_some((company, random))
+}
+
+fn key_parts(text: &str) -> Option<CompanyId> {
+    let (company, random) = text.split_once('-')?;
+    company_of(company).filter(|_| is_base32(random, KEY_RANDOM))
+}
+
+/// A company in an id, written in the one way in which we write it.
+fn company_of(text: &str) -> Option<CompanyId> {
+    let canonical = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| canonical).map(CompanyId)
+}
+
+impl KeyId {
+    /// A new one in the company. It is no secret.
+    pub fn new(company: CompanyId) -> Self {
+        Self(format!("{company}-{}", random(KEY_RANDOM)))
+    }
+
+    /// The company that the key belongs to.
+    pub fn company(&self) -> CompanyId {
+        key_parts(&self.0).unwrap_or(CompanyId(0))
+    }
+}
+
+impl ListId {
+    /// A new id of 80 random bits.
+    pub fn new() -> Self {
+        Self(format!("sl_{}", random(LIST_RANDOM)))
+    }
+}
+
+impl Default for ListId {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ChannelId {
@@ -282,6 +345,11 @@ mod tests {
         let message = conversation.message(&place);
         assert_eq!(MessageId::parse(message.as_str()), Ok(message.clone()));
         assert_eq!((message.conversation(), message.place()), (conversation, place));
+
+        let key = KeyId::new(CompanyId(42));
+        assert_eq!((KeyId::parse(key.as_str()), key.company()), (Ok(key.clone()), CompanyId(42)));
+        let list = ListId::new();
+        assert_eq!(ListId::parse(list.as_str()), Ok(list));
     }
 
     #[test]
@@ -305,6 +373,9 @@ mod tests {
         }
         assert!(ChannelId::parse("ch_99999999999999999999999_00000000000000000000").is_err(), "company past 64 bits");
         assert!(ProviderMessageId::parse("").is_err());
+        for text in ["", "-00000000", "07-00000000", "7-0000000", "7-0000000W", "sl_", "sl_0"] {
+            assert!(KeyId::parse(text).is_err() && ListId::parse(text).is_err(), "{text}");
+        }
     }
 
     proptest! {

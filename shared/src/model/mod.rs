@@ -1,6 +1,8 @@
 //! What the bundle talks about: channels, conversations, participants, messages. No I/O, no HTTP, no AWS.
 
+pub mod api_key;
 pub mod channel;
+pub mod contact;
 pub mod content;
 pub mod conversation;
 pub mod cursor;

@@ -54,6 +54,12 @@ impl Client {
         format!("{base}/api/v1{path}")
     }
 
+    /// The address of `path`, e.g. `/persons`, in version 2 of the company's API.
+    pub(super) fn v2(&self, access: &Access, path: &str) -> String {
+        let base = self.api_url.as_deref().unwrap_or(&access.api_domain);
+        format!("{base}/api/v2{path}")
+    }
+
     /// Checks the base URL that a token answer names, and takes the slash off its end. Tokens are sent there, so it must
     /// be a company's address at Pipedrive; when API calls go elsewhere anyway, any http(s) URL will do.
     pub(super) fn checked_api_domain(&self, text: &str) -> Option<String> {
@@ -131,6 +137,11 @@ impl Answer {
         let code = body.pointer("/additional_data/code").or_else(|| body.get("code")).and_then(Value::as_str).unwrap_or("");
         let is_word = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if is_word { code.to_owned() } else { String::new() }
+    }
+
+    /// The body of an accepted request as JSON of a known shape.
+    pub(super) fn data<T: DeserializeOwned>(&self) -> Result<T, PipedriveError> {
+        if self.is_success() { self.json() } else { Err(self.error()) }
     }
 
     /// Takes the answer of a call whose result doesn't matter: done, or the error that [`Answer::error`] makes of it.

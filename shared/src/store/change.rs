@@ -16,6 +16,8 @@ use crate::inbox::ports::StoreError;
 pub(super) struct Change {
     set: Vec<String>,
     remove: Vec<String>,
+    add: Vec<String>,
+    delete: Vec<String>,
     conditions: Vec<String>,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
@@ -33,6 +35,20 @@ impl Change {
     #[must_use]
     pub(super) fn remove(mut self, path: impl Into<String>) -> Self {
         self.remove.push(path.into());
+        self
+    }
+
+    /// Adds to a number or a set, from nothing if need be: `#path :value`.
+    #[must_use]
+    pub(super) fn add(mut self, clause: impl Into<String>) -> Self {
+        self.add.push(clause.into());
+        self
+    }
+
+    /// Takes elements out of a set: `#path :value`.
+    #[must_use]
+    pub(super) fn take(mut self, clause: impl Into<String>) -> Self {
+        self.delete.push(clause.into());
         self
     }
 
@@ -84,6 +100,12 @@ impl Change {
         if !self.remove.is_empty() {
             parts.push(format!("REMOVE {}", self.remove.join(", ")));
         }
+        if !self.add.is_empty() {
+            parts.push(format!("ADD {}", self.add.join(", ")));
+        }
+        if !self.delete.is_empty() {
+            parts.push(format!("DELETE {}", self.delete.join(", ")));
+        }
         parts.join(" ")
     }
 
@@ -96,7 +118,8 @@ impl Change {
     /// All names that the clauses hold.
     pub(super) fn names(&self) -> Option<HashMap<String, String>> {
         let mut names = self.names.clone();
-        for clause in self.set.iter().chain(&self.remove).chain(&self.conditions) {
+        let clauses = [&self.set, &self.remove, &self.add, &self.delete, &self.conditions];
+        for clause in clauses.into_iter().flatten() {
             for rest in clause.split('#').skip(1) {
                 let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
                 names.entry(format!("#{}", &rest[..end])).or_insert_with(|| rest[..end].to_owned());
@@ -182,12 +205,22 @@ mod tests {
             .when("size(#outbox) < :max OR attribute_exists(#outbox.#p)")
             .name("#p", "000a")
             .set("#state = :state")
-            .remove("#due_at");
+            .remove("#due_at")
+            .add("#count :one")
+            .take("#keys :key");
         let mut names: Vec<(String, String)> = change.names().unwrap().into_iter().collect();
         names.sort();
-        let expected = [("#PK", "PK"), ("#due_at", "due_at"), ("#outbox", "outbox"), ("#p", "000a"), ("#state", "state")];
+        let expected = [
+            ("#PK", "PK"),
+            ("#count", "count"),
+            ("#due_at", "due_at"),
+            ("#keys", "keys"),
+            ("#outbox", "outbox"),
+            ("#p", "000a"),
+            ("#state", "state"),
+        ];
         assert_eq!(names, expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        assert_eq!(change.update_expression(), "SET #state = :state REMOVE #due_at");
+        assert_eq!(change.update_expression(), "SET #state = :state REMOVE #due_at ADD #count :one DELETE #keys :key");
         assert_eq!(
             change.condition().unwrap(),
             "(attribute_exists(#PK)) AND (size(#outbox) < :max OR attribute_exists(#outbox.#p))"

@@ -12,6 +12,14 @@
 //! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
 //! | `CH#<channel>#PM#<provider's id>` | `PM` | provider's message id → message |
 //! | `RELEASE#<company>#<user>` | `RELEASE` | chore: outboxes held for the installation may go on |
+//! | `KEYS#<company>` | `<key id>` | API key |
+//! | `IDEM#<key id>#<hash of a call>` | `IDEM` | a call that may be repeated, and its answer |
+//! | `LOCK#<company>#<name>` | `LOCK` | a name that one call holds |
+//! | `WALK#<company>#<user>#<list>` | `WALK` | where the parts of a list of Pipedrive's begin |
+//! | `CO#<company>#EMAIL#<address>`, `CO#<company>#PHONE#<last digits>` | `PERSON` | address or number → person |
+//! | `CO#<company>#PERSON#<person>` | `CONTACT` | what we know of a contact |
+//! | `LISTS#<company>` | `<list>` | segmentation list |
+//! | `LISTS#<company>#<list>` | `<person>` | a contact on it |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -20,7 +28,11 @@ use crate::{
     inbox::ports::DueWork,
     model::{
         channel::ProviderKind,
-        ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
+        contact::{Email, Phone},
+        ids::{
+            AccountId, ChannelId, CompanyId, ContactKey, ConversationId, KeyId, ListId, MessageId, PersonId, Place,
+            ProviderMessageId, UserId,
+        },
         time::Timestamp,
     },
 };
@@ -39,6 +51,8 @@ pub(super) const DUE: &str = "due";
 
 /// Sort key of a conversation, in one partition with its messages.
 pub(super) const CONVERSATION: &str = "CV";
+/// Sort key of what leads to a person.
+const PERSON: &str = "PERSON";
 /// Begins the sort key of a channel.
 pub(super) const CHANNEL_PREFIX: &str = "CH#";
 /// Begins the sort key of an installation.
@@ -108,10 +122,52 @@ impl Key {
         Self::new(format!("RELEASE#{company}#{user}"), "RELEASE")
     }
 
+    pub(super) fn api_key(id: &KeyId) -> Self {
+        Self::new(keys_partition(id.company()), id.as_str())
+    }
+
+    pub(super) fn call(key: &KeyId, call: &str) -> Self {
+        Self::new(format!("IDEM#{key}#{call}"), "IDEM")
+    }
+
+    pub(super) fn lock(company: CompanyId, name: &str) -> Self {
+        Self::new(format!("LOCK#{company}#{name}"), "LOCK")
+    }
+
+    pub(super) fn walk(company: CompanyId, user: UserId, list: &str) -> Self {
+        Self::new(format!("WALK#{company}#{user}#{list}"), "WALK")
+    }
+
+    pub(super) fn person_of_email(company: CompanyId, email: &Email) -> Self {
+        Self::new(format!("CO#{company}#EMAIL#{}", email.key()), PERSON)
+    }
+
+    /// By its end, so that it is found with and without its country.
+    pub(super) fn person_of_phone(company: CompanyId, phone: &Phone) -> Self {
+        Self::new(format!("CO#{company}#PHONE#{}", phone.ending()), PERSON)
+    }
+
+    pub(super) fn person(company: CompanyId, person: PersonId) -> Self {
+        Self::new(format!("CO#{company}#PERSON#{person}"), "CONTACT")
+    }
+
+    pub(super) fn list(company: CompanyId, id: &ListId) -> Self {
+        Self::new(lists_partition(company), id.as_str())
+    }
+
+    pub(super) fn on_list(company: CompanyId, list: &ListId, person: PersonId) -> Self {
+        Self::new(list_partition(company, list), person.to_string())
+    }
+
     /// The key of a stored item.
     pub(super) fn of(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+
+    /// The partition.
+    pub(super) fn partition(&self) -> &str {
+        &self.pk
     }
 
     /// As the table's client takes it.
@@ -155,6 +211,21 @@ pub(super) fn company_partition(company: CompanyId) -> String {
 /// Partition of the channels of a group of accounts.
 pub(super) fn group_partition(provider: ProviderKind, group: &AccountId) -> String {
     format!("GROUP#{provider}#{group}")
+}
+
+/// Partition of a company's API keys. Apart from its other records: each call writes here.
+pub(super) fn keys_partition(company: CompanyId) -> String {
+    format!("KEYS#{company}")
+}
+
+/// Partition of a company's segmentation lists.
+pub(super) fn lists_partition(company: CompanyId) -> String {
+    format!("LISTS#{company}")
+}
+
+/// Partition of the contacts on a segmentation list.
+pub(super) fn list_partition(company: CompanyId, list: &ListId) -> String {
+    format!("LISTS#{company}#{list}")
 }
 
 /// Partition of a conversation and its messages.
@@ -269,6 +340,7 @@ mod tests {
             assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work(&shard)), Some(work));
         }
         assert_eq!(Key::account(ProviderKind::Custom, &AccountId::parse("a").unwrap()).due_work("outbox#0"), None);
+        assert_eq!(Key::person(company, PersonId(8)).due_work("outbox#0"), None);
     }
 
     #[test]

@@ -5,15 +5,19 @@
 //! ever half done, and each may be repeated. Reads that a decision rests on are strongly consistent; the lists of
 //! conversations and of what is due come from indexes and may lag.
 
+mod api_keys;
 mod change;
 mod channels;
 mod contacts;
 mod conversations;
 mod due;
 mod edits;
+mod idempotency;
 mod inbox;
 mod installations;
 mod keys;
+mod links;
+mod locks;
 mod media;
 mod messages;
 mod outbox;
@@ -22,9 +26,11 @@ mod receive;
 mod records;
 mod references;
 mod removal;
+mod segments;
 mod send;
 mod statuses;
 mod templates;
+mod walks;
 mod write;
 
 use std::collections::HashMap;

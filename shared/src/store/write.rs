@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
 use super::{Item, Table, change::Change, keys::Key, unavailable};
@@ -67,6 +67,20 @@ const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "Provision
 impl Table {
     /// Changes one item.
     pub(super) async fn update(&self, operation: &'static str, key: &Key, change: &Change) -> Result<Written, StoreError> {
+        Ok(match self.update_and_read(operation, key, change, ReturnValue::None).await? {
+            Ok(_) => Written::Done,
+            Err(refused) => Written::Refused(refused),
+        })
+    }
+
+    /// Changes one item. What `wanted` of it, or what is stored if the condition does not hold.
+    pub(super) async fn update_and_read(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        change: &Change,
+        wanted: ReturnValue,
+    ) -> Result<Result<Item, Option<Item>>, StoreError> {
         for attempt in 0..ATTEMPTS {
             let sent = self
                 .client
@@ -77,14 +91,15 @@ impl Table {
                 .set_condition_expression(change.condition())
                 .set_expression_attribute_names(change.names())
                 .set_expression_attribute_values(change.values())
+                .return_values(wanted.clone())
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                 .send()
                 .await;
             match sent {
-                Ok(_) => return Ok(Written::Done),
+                Ok(done) => return Ok(Ok(done.attributes.unwrap_or_default())),
                 Err(error) => match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        return Ok(Written::Refused(refused.item().filter(|item| !item.is_empty()).cloned()));
+                        return Ok(Err(refused.item().filter(|item| !item.is_empty()).cloned()));
                     }
                     Some(UpdateItemError::TransactionConflictException(_)) => pause(attempt).await,
                     _ => return Err(unavailable(operation)(error)),

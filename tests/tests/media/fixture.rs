@@ -362,6 +362,7 @@ pub(crate) fn conversation(channel: &ChannelId, owner: UserId, name: &str) -> Co
         unread: 0,
         reply_by: None,
         outbox: BTreeMap::new(),
+        person: None,
         rest: None,
     }
 }

@@ -157,6 +157,7 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
         reply_by: None,
         outbox: std::collections::BTreeMap::new(),
         rest: None,
+        person: None,
     }
 }
 

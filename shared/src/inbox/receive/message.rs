@@ -138,6 +138,7 @@ fn new_message(
             unread: 1,
             reply_by: inbound.reply_by,
             outbox: stamp.map(|stamp| (place.clone(), stamp)).into_iter().collect::<BTreeMap<_, _>>(),
+            person: None,
             rest: None,
         },
         known: known.is_some(),

@@ -46,7 +46,7 @@ impl Chat {
         let host: String = self.send_url.host_str().unwrap_or_default().chars().take(200).collect();
         Ok(Account {
             id: AccountId::parse(&format!("{host}:{hash}")).map_err(|_| credentials::invalid("send_url", "is too long"))?,
-        group: None,
+            group: None,
             credentials: json!({
                 "send_url": self.send_url.as_str(),
                 "signing_secret": credentials::required(credentials, "signing_secret")?,

@@ -179,7 +179,10 @@ mod tests {
         let refused = |code: i64, subcode: i64| Reply::json(400, &json!({"error": {"code": code, "error_subcode": subcode}}));
         let cases = [
             (refused(100, 33), "refused (invalid_credentials): credentials.page_id is unknown to Meta"),
-            (Reply::json(200, &json!({"id": "401"})), "refused (invalid_credentials): credentials.page_id is not what Meta calls"),
+            (
+                Reply::json(200, &json!({"id": "401"})),
+                "refused (invalid_credentials): credentials.page_id is not what Meta calls",
+            ),
             (refused(190, 463), "refused (invalid_credentials): credentials.page_access_token is not accepted"),
             (refused(210, 0), "refused (invalid_credentials): credentials.page_access_token is not accepted"),
             (refused(368, 0), "refused (368): Facebook has blocked"),

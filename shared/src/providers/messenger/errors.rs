@@ -127,7 +127,10 @@ mod tests {
             (&[(100, 2_018_001), (100, 33), (100, 2_018_218)], Refused(NotFound)),
             (&[(100, 2_018_109), (100, 2_018_034), (100, 2_018_047), (100, 2_018_008), (100, BARE), (100, 7)], Refused(Invalid)),
             (&[(190, 460), (190, 463), (190, 467), (190, BARE), (102, BARE)], Refused(Unauthorized)),
-            (&[(10, BARE), (10, 7), (200, 2_018_027), (200, 2_018_028), (200, BARE), (299, BARE), (3, BARE)], Refused(Unauthorized)),
+            (
+                &[(10, BARE), (10, 7), (200, 2_018_027), (200, 2_018_028), (200, BARE), (299, BARE), (3, BARE)],
+                Refused(Unauthorized),
+            ),
             (&[(368, BARE), (368, 7)], Refused(Suspended)),
             (&[(613, BARE)], Wait(60)),
             (&[(4, 2_018_022), (4, BARE), (32, BARE), (17, BARE), (80_001, BARE), (80_006, BARE)], Wait(3600)),
@@ -176,7 +179,10 @@ mod tests {
     fn the_providers_own_wait_comes_first() {
         let busy = json!({"error": {"code": 613}});
         let usage = r#"{"400":[{"type":"messenger","estimated_time_to_regain_access":12}]}"#;
-        assert_eq!(verdict(&answer(400, &[("x-business-use-case-usage", usage), ("retry-after", "5")], &busy)), Verdict::Wait(720));
+        assert_eq!(
+            verdict(&answer(400, &[("x-business-use-case-usage", usage), ("retry-after", "5")], &busy)),
+            Verdict::Wait(720)
+        );
         let usage = r#"{"call_count":100,"estimated_time_to_regain_access":2}"#;
         assert_eq!(verdict(&answer(400, &[("x-app-usage", usage)], &busy)), Verdict::Wait(120));
         assert_eq!(verdict(&answer(400, &[("retry-after", "5")], &busy)), Verdict::Wait(5));

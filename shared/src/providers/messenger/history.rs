@@ -228,7 +228,8 @@ mod tests {
     #[test]
     fn times_are_read_in_metas_form_and_the_standard_one() {
         let expected = Some(Timestamp::from_secs(1_767_225_600));
-        for text in ["2026-01-01T00:00:00+0000", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2026-01-01T01:00:00+0100"] {
+        for text in ["2026-01-01T00:00:00+0000", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2026-01-01T01:00:00+0100"]
+        {
             assert_eq!(time(text), expected, "{text}");
         }
         for text in ["", "yesterday", "2026-01-01T00:00:00+", "+é"] {

@@ -51,12 +51,7 @@ impl<'a> Scene<'a> {
     /// A message that opens no reply window.
     fn message(&self, id: ProviderMessageId, text: String) -> InboundMessage {
         let (customer, name_known) = people::customer(self.key.clone(), None);
-        InboundMessage {
-            direction: self.direction,
-            name_known,
-            sent_at: self.at,
-            ..InboundMessage::new(id, customer, text)
-        }
+        InboundMessage { direction: self.direction, name_known, sent_at: self.at, ..InboundMessage::new(id, customer, text) }
     }
 
     /// A message that opens one, if it is the customer's.

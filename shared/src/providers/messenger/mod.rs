@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_webhook_is_proven_on_its_bytes_before_it_is_read() {
-        let secret = json!({"encryption_key": "0123456789abcdef0123456789abcdef", "meta_app_secret": "test-app-secret-0123456789abcdef"});
+        let secret =
+            json!({"encryption_key": "0123456789abcdef0123456789abcdef", "meta_app_secret": "test-app-secret-0123456789abcdef"});
         let Ok(secrets) = Secrets::parse(&secret.to_string()) else { panic!("the secret of this test is malformed") };
         let keys = WebhookKeys { secrets: &secrets, credentials: None, now: Timestamp::EPOCH };
         let messenger = Messenger::new(&stub::outside("http://127.0.0.1:1"));

@@ -48,7 +48,9 @@ fn tells_nothing(error: &ProviderError) -> bool {
     match error {
         ProviderError::Refused { refusal: Refusal::NotFound | Refusal::Forbidden | Refusal::Invalid, .. } => true,
         // A permission that an app can do without. The token's own codes are another matter.
-        ProviderError::Refused { refusal: Refusal::Unauthorized, code, .. } => !code.starts_with("190") && !code.starts_with("102"),
+        ProviderError::Refused { refusal: Refusal::Unauthorized, code, .. } => {
+            !code.starts_with("190") && !code.starts_with("102")
+        }
         _ => false,
     }
 }
@@ -108,7 +110,9 @@ mod tests {
     #[tokio::test]
     async fn refusals_to_tell_are_empty_profiles_and_faults_are_not() {
         let answer = |code: i64, subcode: i64| Reply::json(400, &json!({"error": {"code": code, "error_subcode": subcode}}));
-        for reply in [answer(100, 2_018_218), answer(100, 33), answer(100, 2_018_001), answer(100, 0), answer(10, 0), answer(200, 0)] {
+        for reply in
+            [answer(100, 2_018_218), answer(100, 33), answer(100, 2_018_001), answer(100, 0), answer(10, 0), answer(200, 0)]
+        {
             let profile = ask(&Stub::start([reply]).await).await.unwrap();
             assert!(profile.name.is_none() && profile.avatar.is_none());
         }

@@ -43,11 +43,7 @@ pub(super) fn plan(draft: &Draft<'_>) -> Result<Vec<PlannedPart>, ProviderError>
 }
 
 /// Sends a text or a file. `Uncertain` when it may have gone out.
-pub(super) async fn send(
-    graph: &Graph,
-    credentials: &SecretSlice<u8>,
-    part: &Outgoing<'_>,
-) -> Result<Accepted, ProviderError> {
+pub(super) async fn send(graph: &Graph, credentials: &SecretSlice<u8>, part: &Outgoing<'_>) -> Result<Accepted, ProviderError> {
     let credentials = Credentials::stored(credentials)?;
     let envelope = envelope(part, psid(part.to)?, credentials.human_agent);
     let (page, token) = (&credentials.page_id, &credentials.token);
@@ -178,7 +174,10 @@ mod tests {
         };
         send_by(&stub.url, stub::client(), &part).await.unwrap();
         let seen = &stub.seen()[0];
-        assert_eq!((seen.line.as_str(), &seen.headers["authorization"]), ("POST /v25.0/400/messages", &"Bearer EAATESTTOKEN".parse().unwrap()));
+        assert_eq!(
+            (seen.line.as_str(), &seen.headers["authorization"]),
+            ("POST /v25.0/400/messages", &"Bearer EAATESTTOKEN".parse().unwrap())
+        );
         let boundary = multer::parse_boundary(seen.headers["content-type"].to_str().unwrap()).unwrap();
         let body = Bytes::from(seen.body.clone());
         let stream = futures_util::stream::once(async { Ok::<_, std::io::Error>(body) });
@@ -244,8 +243,10 @@ mod tests {
 
     #[test]
     fn limits_are_checked_before_anything_is_sent() {
-        let file = |size: usize| OutgoingFile { bytes: vec![0; size].into(), ..stub::file(FileKind::Image, "image/png", "f", b"") };
-        let problem = |text: &str, files: &[OutgoingFile]| plan(&Draft { text, files, template: None }).map_err(|e| e.for_people());
+        let file =
+            |size: usize| OutgoingFile { bytes: vec![0; size].into(), ..stub::file(FileKind::Image, "image/png", "f", b"") };
+        let problem =
+            |text: &str, files: &[OutgoingFile]| plan(&Draft { text, files, template: None }).map_err(|e| e.for_people());
         let long = "ä".repeat(MAX_TEXT_CHARS);
         let file_part = |file| PlannedPart::Files { files: vec![file], caption: None };
         let planned = problem(&long, &[file(1), file(MAX_FILE_BYTES)]).unwrap();

@@ -103,9 +103,8 @@ fn receipts(value: &Value, scene: &Scene<'_>, status: Status) -> Result<Vec<Even
     }
     let listed = items(value, "mids").iter().filter_map(|mid| id(mid, ""));
     let mids = listed.chain(id(value, "/mid")).filter_map(|mid| ProviderMessageId::parse(&mid).ok());
-    let news: Vec<EventKind> = mids
-        .map(|provider_id| EventKind::Status(StatusUpdate { provider_id, message: None, status, failure: None }))
-        .collect();
+    let news: Vec<EventKind> =
+        mids.map(|provider_id| EventKind::Status(StatusUpdate { provider_id, message: None, status, failure: None })).collect();
     if !news.is_empty() {
         return Ok(news);
     }

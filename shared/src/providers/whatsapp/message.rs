@@ -120,12 +120,7 @@ pub(super) fn user_id_update(item: &Value) -> Result<EventKind, &'static str> {
 }
 
 /// None if nothing is known of the customer, or nothing is new.
-fn renamed(
-    numbers: &[Option<String>],
-    users: &[Option<String>],
-    number: Option<&str>,
-    user: Option<&str>,
-) -> Option<Rename> {
+fn renamed(numbers: &[Option<String>], users: &[Option<String>], number: Option<&str>, user: Option<&str>) -> Option<Rename> {
     let numbers = numbers.iter().flatten().flat_map(|number| keys(Some(number), None));
     let users = users.iter().flatten().flat_map(|user| keys(None, Some(user)));
     let mut known = Vec::new();

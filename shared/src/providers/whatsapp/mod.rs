@@ -21,8 +21,8 @@ use serde_json::Value;
 
 use self::connect::Credentials;
 use super::{
-    Accepted, Account, CredentialField, Draft, Event, Fetched, Outgoing, Outside, PlannedPart, Provider, ProviderKind, RawWebhook,
-    Traits, VerifiedWebhook, WebhookKeys, WebhookRefused,
+    Accepted, Account, CredentialField, Draft, Event, Fetched, Outgoing, Outside, PlannedPart, Provider, ProviderKind,
+    RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused,
     download::Downloads,
     error::ProviderError,
     meta::{self, Graph},

@@ -57,7 +57,11 @@ impl Kind {
             "video/mp4" | "video/3gpp" if size <= MAX_AUDIO_OR_VIDEO => Self::Video,
             "audio/aac" | "audio/amr" | "audio/mp4" | "audio/mpeg" if size <= MAX_AUDIO_OR_VIDEO => Self::Audio,
             "audio/ogg" if size <= MAX_AUDIO_OR_VIDEO && is_mono_opus(&file.bytes) => {
-                if file.kind == FileKind::Voice { Self::Voice } else { Self::Audio }
+                if file.kind == FileKind::Voice {
+                    Self::Voice
+                } else {
+                    Self::Audio
+                }
             }
             _ => Self::Document,
         }
@@ -167,10 +171,8 @@ mod tests {
     #[test]
     fn the_text_goes_with_the_first_file_that_takes_a_caption() {
         let files = [ogg(1), sized("image/jpeg", 1), sized("application/pdf", 1)];
-        let part = |file: usize, caption: Option<&str>| PlannedPart::Files {
-            files: vec![file],
-            caption: caption.map(str::to_owned),
-        };
+        let part =
+            |file: usize, caption: Option<&str>| PlannedPart::Files { files: vec![file], caption: caption.map(str::to_owned) };
         let planned = |text: &str| plan(&Draft { text, files: &files, template: None }).unwrap();
         let (caption, long) = ("ä".repeat(MAX_CAPTION_CHARS), "ä".repeat(MAX_CAPTION_CHARS + 1));
         assert_eq!(planned(&caption), [part(0, None), part(1, Some(&caption)), part(2, None)]);

@@ -76,11 +76,8 @@ async fn file_content(
     caption: Option<&str>,
 ) -> Result<Value, ProviderError> {
     let kind = Kind::of(file);
-    let mut content = if is_stored(file) {
-        json!({"id": media::upload(graph, credentials, file).await?})
-    } else {
-        json!({"link": file.link})
-    };
+    let mut content =
+        if is_stored(file) { json!({"id": media::upload(graph, credentials, file).await?}) } else { json!({"link": file.link}) };
     if let Some(caption) = caption.filter(|_| kind.takes_caption()) {
         content["caption"] = caption.into();
     }

@@ -42,9 +42,7 @@ fn change_events(entry: &Value, change: &Value) -> Vec<Event> {
         }
         "history" => (of_number(), history::events(value)),
         "user_id_update" => (of_number(), user_id_updates(value)),
-        "account_update" => {
-            (news::business_account(entry), vec![news::account_update(value).map(EventKind::Account)])
-        }
+        "account_update" => (news::business_account(entry), vec![news::account_update(value).map(EventKind::Account)]),
         field if field == "template_category_update" || field.starts_with("message_template_") => {
             (news::business_account(entry), vec![Ok(EventKind::Account(AccountNews::TemplatesChanged))])
         }
@@ -53,8 +51,10 @@ fn change_events(entry: &Value, change: &Value) -> Vec<Event> {
     if account.is_none() {
         return vec![ignored("no_account")];
     }
-    let event =
-        |kind: Result<EventKind, _>| Event { account: account.clone(), kind: kind.unwrap_or_else(|what| EventKind::Ignored { what }) };
+    let event = |kind: Result<EventKind, _>| Event {
+        account: account.clone(),
+        kind: kind.unwrap_or_else(|what| EventKind::Ignored { what }),
+    };
     kinds.into_iter().map(event).collect()
 }
 

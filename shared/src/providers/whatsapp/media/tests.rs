@@ -18,7 +18,8 @@ async fn get(graph: &Stub, max: usize) -> Result<Fetched, ProviderError> {
 }
 
 fn found(address: &str) -> Reply {
-    let found = json!({"messaging_product": "whatsapp", "url": address, "mime_type": "image/jpeg", "file_size": "4", "id": "9000001"});
+    let found =
+        json!({"messaging_product": "whatsapp", "url": address, "mime_type": "image/jpeg", "file_size": "4", "id": "9000001"});
     Reply::json(200, &found)
 }
 

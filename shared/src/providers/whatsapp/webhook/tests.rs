@@ -21,10 +21,7 @@ macro_rules! fixture {
 }
 
 fn messages(events: &[Event]) -> Vec<&InboundMessage> {
-    events
-        .iter()
-        .filter_map(|event| if let EventKind::Message(message) = &event.kind { Some(message) } else { None })
-        .collect()
+    events.iter().filter_map(|event| if let EventKind::Message(message) = &event.kind { Some(message) } else { None }).collect()
 }
 
 fn statuses(events: &[Event]) -> Vec<&StatusUpdate> {
@@ -217,8 +214,7 @@ fn what_the_company_writes_on_its_phone_is_its_own() {
     let events = fixture!("echoes");
     let messages = messages(&events);
     assert!(messages.iter().all(|message| message.direction == Direction::Out && message.reply_by.is_none()));
-    let got: Vec<(Vec<&str>, &str, bool)> =
-        messages.iter().map(|m| (keys(m), m.customer.name.as_str(), m.name_known)).collect();
+    let got: Vec<(Vec<&str>, &str, bool)> = messages.iter().map(|m| (keys(m), m.customer.name.as_str(), m.name_known)).collect();
     assert_eq!(
         got,
         [
@@ -237,10 +233,8 @@ fn what_the_company_writes_on_its_phone_is_its_own() {
 #[test]
 fn history_goes_both_ways_and_leaves_a_files_id_to_the_file() {
     let events = fixture!("history");
-    let got: Vec<(&str, Direction, &str, &str)> = messages(&events)
-        .into_iter()
-        .map(|m| (m.provider_id.as_str(), m.direction, keys(m)[0], m.text.as_str()))
-        .collect();
+    let got: Vec<(&str, Direction, &str, &str)> =
+        messages(&events).into_iter().map(|m| (m.provider_id.as_str(), m.direction, keys(m)[0], m.text.as_str())).collect();
     assert_eq!(
         got,
         [
@@ -261,7 +255,8 @@ fn history_goes_both_ways_and_leaves_a_files_id_to_the_file() {
 #[test]
 fn news_of_the_business_account_are_for_all_its_numbers() {
     let events = fixture!("news");
-    let suspended = |event: &Event| matches!(&event.kind, EventKind::Account(AccountNews::Suspended { reason }) if !reason.is_empty());
+    let suspended =
+        |event: &Event| matches!(&event.kind, EventKind::Account(AccountNews::Suspended { reason }) if !reason.is_empty());
     let rows: Vec<&str> = events
         .iter()
         .map(|event| match &event.kind {

@@ -75,8 +75,8 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 /// `GET /sim/phones`: all customers with their chats.
 async fn show(State(handsets): State<Handsets>) -> Response {
     let view =
-        |handset: &Box<dyn Handset>| json!({"id": handset.provider(), "name": handset.name(), "chats": handset.phones().chats()});
-    let providers: Vec<Value> = handsets.iter().map(view).collect();
+        |handset: &dyn Handset| json!({"id": handset.provider(), "name": handset.name(), "chats": handset.phones().chats()});
+    let providers: Vec<Value> = handsets.iter().map(|handset| view(&**handset)).collect();
     answer(StatusCode::OK, &json!({ "providers": providers }))
 }
 

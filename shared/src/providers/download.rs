@@ -33,6 +33,7 @@ pub(super) struct Downloads {
     base: String,
     /// Hosts to which the provider's credentials may go; subdomains of those that begin with a dot.
     trusted: &'static [&'static str],
+    timeout: Duration,
 }
 
 impl Downloads {
@@ -43,6 +44,7 @@ impl Downloads {
             allow_loopback: outside.allow_loopback_urls,
             base: base.to_owned(),
             trusted,
+            timeout: TIMEOUT,
         }
     }
 
@@ -59,7 +61,7 @@ impl Downloads {
             let url = self.judged(&address)?;
             let own = self.is_base(&url);
             let client = if own { &self.http } else { &self.guarded };
-            let mut request = client.get(url.clone()).timeout(TIMEOUT);
+            let mut request = client.get(url.clone()).timeout(self.timeout);
             if let Some(value) = authorization.take().filter(|_| own || self.is_trusted(&url)) {
                 request = request.header(AUTHORIZATION, value);
             }
@@ -171,18 +173,25 @@ mod tests {
 
     fn downloads(base: &str, allow_loopback: bool) -> Downloads {
         let trusted = &["files.example.com", ".files.example.com"];
-        Downloads { http: stub::client(), guarded: stub::client(), allow_loopback, base: base.to_owned(), trusted }
+        Downloads {
+            http: stub::client(),
+            guarded: stub::client(),
+            allow_loopback,
+            base: base.to_owned(),
+            trusted,
+            timeout: Duration::from_millis(500),
+        }
     }
 
-    fn token() -> Option<HeaderValue> {
-        Some(HeaderValue::from_static("Bearer CANARY"))
+    fn token() -> HeaderValue {
+        HeaderValue::from_static("Bearer CANARY")
     }
 
     #[tokio::test]
     async fn a_file_comes_with_its_type_and_name() {
         let headers = vec![("content-type", "image/jpeg"), ("content-disposition", "attachment; filename=\"a.jpg\"")];
         let stub = Stub::start([Reply::Answer(200, headers, "bytes".to_owned())]).await;
-        let file = downloads(&stub.url, false).get(&format!("{}/f", stub.url), token(), 5).await.unwrap();
+        let file = downloads(&stub.url, false).get(&format!("{}/f", stub.url), Some(token()), 5).await.unwrap();
         assert_eq!(
             (&file.bytes[..], file.mime.as_deref(), file.name.as_deref()),
             (&b"bytes"[..], Some("image/jpeg"), Some("a.jpg"))
@@ -196,8 +205,8 @@ mod tests {
         let location: &'static str = Box::leak(format!("{}/cdn", stranger.url).into_boxed_str());
         let own = Stub::start([Reply::Answer(307, vec![("location", location)], String::new())]).await;
         let downloads = downloads(&own.url, true);
-        downloads.get(&format!("{}/f", own.url), token(), 5).await.unwrap();
-        downloads.get(&format!("{}/f", stranger.url), token(), 5).await.unwrap();
+        downloads.get(&format!("{}/f", own.url), Some(token()), 5).await.unwrap();
+        downloads.get(&format!("{}/f", stranger.url), Some(token()), 5).await.unwrap();
         assert!(stranger.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
         assert_eq!(stranger.seen().len(), 2);
     }

@@ -165,7 +165,9 @@ async fn a_slow_provider_does_not_keep_others_waiting_for_long() {
     let world = World::start().await;
     let ada = world.customer("Ada");
     let sources = ["a", "b", "c"];
-    sources.iter().for_each(|source| world.shelf.put(source, png(4, 4), ""));
+    for source in &sources {
+        world.shelf.put(source, png(4, 4), "");
+    }
     world.shelf.slow(&world.clock, Duration::from_secs(11));
     world.store(&ada, "look", sources.map(photo).into()).await;
     // The third is begun in a round of its own.

@@ -1,14 +1,17 @@
 //! Every provider over the whole way: what its customers send appears in the inbox and opens, what is sent from the inbox
 //! arrives on their phones.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use local::{
     bundle::{Bundle, BundleOptions},
+    clock::AdjustableClock,
     simulators::{
+        graph,
         handset::{Deed, GivenFile, Handset},
         pipedrive::{Conversation, DEMO_COMPANY, DEMO_USER, InboxFile, Message},
+        whatsapp_number,
     },
 };
 use reqwest::{Client, Method, redirect::Policy};
@@ -184,7 +187,8 @@ async fn answers_reactions_and_changes_read_well() {
 #[tokio::test]
 async fn history_is_imported_once_and_is_nobodys_news() {
     for provider in [ProviderKind::Messenger, ProviderKind::Twilio] {
-        let bundle = Bundle::start(BundleOptions::default()).await.unwrap();
+        let clock = Arc::new(AdjustableClock::default());
+        let bundle = Bundle::start(BundleOptions { clock: clock.clone(), ..BundleOptions::default() }).await.unwrap();
         bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
         let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
         let handsets = bundle.simulators().unwrap().handsets();
@@ -193,6 +197,7 @@ async fn history_is_imported_once_and_is_nobodys_news() {
         let customer = handset.customer("15550100009").unwrap();
         for text in ["One", "Two", "Three"] {
             handset.does(&customer, "Ada Lovelace", &Deed::Text(text.to_owned())).unwrap();
+            clock.advance(Duration::from_mins(1));
         }
         for _ in 0..2 {
             bundle.connect_demo(&session, provider).await.unwrap();
@@ -217,10 +222,9 @@ async fn history_is_imported_once_and_is_nobodys_news() {
 
 #[tokio::test]
 async fn outside_the_window_a_text_that_is_a_template_goes_out_as_one() {
-    use local::{clock::AdjustableClock, simulators::graph};
-    let clock = std::sync::Arc::new(AdjustableClock::default());
+    let clock = Arc::new(AdjustableClock::default());
     let bundle = Bundle::start(BundleOptions { clock: clock.clone(), ..BundleOptions::default() }).await.unwrap();
-    let number = local::simulators::whatsapp_number();
+    let number = whatsapp_number();
     bundle.graph().set_templates(&number.waba_id, graph::demo_templates());
     bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();

@@ -64,7 +64,9 @@ async fn a_provider_that_is_away_is_asked_again() {
     assert_eq!(world.shelf.asked().len(), 2, "30 s after the second failure, less a fifth");
     world.pass(Duration::from_secs(20)).await;
     let shown = world.shown(&ada.id);
-    assert_eq!((shown[0].text.as_str(), shown[0].attachments.len(), shown[0].pushes), ("look", 1, 2));
+    assert_eq!((shown[0].text.as_str(), shown[0].attachments.len()), ("look", 1));
+    // Once without the file and once with it; a push that met a write of the fetcher's is repeated.
+    assert!((2..=3).contains(&shown[0].pushes), "{}", shown[0].pushes);
     assert!(!world.stored(&id).await.is_incomplete() && world.stored(&id).await.fetch_rest.is_none());
 }
 

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod gate;
+pub mod log;
 pub mod slow;
 pub mod table;
 pub mod wait;

@@ -1,11 +1,7 @@
 //! Invariant 7: no credential, token, phone number or message text in a log line or an error body. One test alone in its
 //! process, since it listens to all that the process logs.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
@@ -19,58 +15,18 @@ use local::{
 };
 use pigeonpost_tests::{
     call::{FORM, form},
+    log::Log,
     web::{Answer, Browser, api, client, send},
     world::{World, phone},
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::inbox::tokens::Tokens;
-use tracing_subscriber::{Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt};
 
 const TEXT: &str = "canary-4711 of the customer";
 const ANSWER: &str = "canary-4712 of the company";
 const NAME: &str = "Canary-Dora";
 const TYPED: &str = "EAACANARYTOKEN";
-
-/// Takes all that is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// Listens as a deployed function does, to our own code more closely.
-    fn listen() -> Self {
-        use tracing::level_filters::LevelFilter;
-        let log = Self::default();
-        let ours = ["pigeonpost", "shared", "local"].into_iter().chain(local::host::NAMES.iter().copied());
-        let ours = ours.map(|name| (name.replace('-', "_"), LevelFilter::TRACE));
-        let filter = Targets::new().with_default(LevelFilter::INFO).with_targets(ours);
-        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()).with_filter(filter);
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines)).unwrap();
-        log
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
 
 async fn access_token(bundle: &Bundle) -> String {
     let environment = bundle.environment();

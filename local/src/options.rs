@@ -14,9 +14,9 @@ Usage: cargo run -p local -- [options]
   --data DIR          keep table and files in DIR (default: a temporary folder, removed at the end)
   --delivery MODE     auto, channels or records (default auto)
   --no-simulators     talk to the real Pipedrive and providers, or whatever these variables name:
-                      PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL. Needs PIPEDRIVE_CLIENT_ID,
-                      PIPEDRIVE_CLIENT_SECRET, META_APP_SECRET, META_VERIFY_TOKEN; takes ENCRYPTION_KEY
-                      and PUBLIC_URL if they are there
+                      PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL, TELEGRAM_API_URL, TWILIO_API_URL.
+                      Needs PIPEDRIVE_CLIENT_ID, PIPEDRIVE_CLIENT_SECRET, META_APP_SECRET, META_VERIFY_TOKEN;
+                      takes ENCRYPTION_KEY and PUBLIC_URL if they are there
   --help              this text
 ";
 
@@ -112,7 +112,7 @@ impl RealWorld {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, OptionsError> {
         let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let required = |name: &'static str| get(name).ok_or(OptionsError::MissingVariable(name));
-        let base_urls = ["PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_API_URL", "GRAPH_API_URL"];
+        let base_urls = ["PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_API_URL", "GRAPH_API_URL", "TELEGRAM_API_URL", "TWILIO_API_URL"];
         let credentials = [
             ("pipedrive_client_id", "PIPEDRIVE_CLIENT_ID"),
             ("pipedrive_client_secret", "PIPEDRIVE_CLIENT_SECRET"),

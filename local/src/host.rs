@@ -71,9 +71,9 @@ registry! {
     Stream {
         "deliver" => deliver,
         "fetch-media" => fetch_media,
-        "import-history" => import_history,
     }
     Scheduled {
+        "import-history" => import_history,
         "keep-tokens" => keep_tokens,
         "redeliver" => redeliver,
     }

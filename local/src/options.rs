@@ -179,7 +179,8 @@ mod tests {
             assert_eq!(all(name).unwrap_err(), OptionsError::MissingVariable(name));
         }
         let world = all("PIPEDRIVE_API_URL").unwrap();
-        let urls = [("PIPEDRIVE_OAUTH_URL", "PIPEDRIVE_OAUTH_URL!".to_owned()), ("GRAPH_API_URL", "GRAPH_API_URL!".to_owned())];
+        let urls = ["PIPEDRIVE_OAUTH_URL", "GRAPH_API_URL", "TELEGRAM_API_URL", "TWILIO_API_URL"];
+        let urls = urls.map(|name| (name, format!("{name}!")));
         assert_eq!(world.base_urls, urls, "what is not given is the real one");
     }
 }

@@ -201,13 +201,16 @@ async fn history_is_imported_once_and_is_nobodys_news() {
         }
         for _ in 0..2 {
             bundle.connect_demo(&session, provider).await.unwrap();
+            assert!(bundle.run_schedule("import-history").await);
             bundle.settle().await.unwrap();
         }
         let conversations = bundle.pipedrive().conversations();
         let [conversation] = &conversations[..] else { panic!("{provider}: {conversations:#?}") };
         let texts: Vec<&str> = conversation.messages.iter().map(|message| message.text.as_str()).collect();
         assert_eq!(texts, ["One", "Two", "Three"], "{provider}");
-        let listed = reqwest::Client::new()
+        let listed = Client::builder()
+            .build()
+            .unwrap()
             .get(format!("{}/setup/channels", bundle.url()))
             .bearer_auth(&session)
             .timeout(Duration::from_secs(10))

@@ -1,30 +1,22 @@
-//! Reads what was written before a channel was connected, where the provider keeps it. Woken by the table's stream when a
-//! channel is connected and by each round's own note of how far it got; `redeliver` wakes it after a pause.
+//! Each minute: reads what was written before channels were connected, where the provider keeps it. Each round notes how far it
+//! got, and the next one goes on from there.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::{
-    dynamodb::{Event, EventRecord},
-    streams::DynamoDbEventResponse,
-};
+use serde_json::{Value, json};
 use shared::{
-    batch,
     clock::Clock,
     environment::Environment,
     inbox::{
+        error::InboxError,
         import::{self, ImportPorts},
         ports::{ChannelStore, ReceiveStore},
     },
-    model::ids::ChannelId,
     providers::Registry,
     secrets::SecretCache,
-    start::StreamFunction,
-    telemetry,
+    start::ScheduledFunction,
 };
-
-/// Channels imported at the same time.
-const PARALLEL: usize = 4;
 
 /// The function.
 pub struct Function {
@@ -47,9 +39,11 @@ impl Function {
             clock: environment.clock.clone(),
         }
     }
+}
 
-    /// One round over one channel. Whether it went well.
-    async fn import(&self, id: &ChannelId) -> bool {
+#[async_trait]
+impl ScheduledFunction for Function {
+    async fn handle(&self) -> Result<Value, InboxError> {
         let ports = ImportPorts {
             channels: &*self.channels,
             store: &*self.store,
@@ -57,28 +51,7 @@ impl Function {
             secrets: &self.secrets,
             clock: &*self.clock,
         };
-        match import::import(&ports, id).await {
-            Ok(0) => true,
-            Ok(messages) => {
-                tracing::info!(channel = %id, messages, "imported");
-                true
-            }
-            Err(error) => {
-                telemetry::log_error("a channel's past could not be imported", &error);
-                false
-            }
-        }
+        let import::Summary { stored, failed } = import::run(&ports).await?;
+        Ok(json!({ "stored": stored, "failed": failed }))
     }
-}
-
-#[async_trait]
-impl StreamFunction for Function {
-    async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        batch::work_off(&event, PARALLEL, channel, |id| async move { self.import(&id).await }).await
-    }
-}
-
-/// The channel that a change is about; none if it is about something else.
-fn channel(record: &EventRecord) -> Option<ChannelId> {
-    ChannelId::parse(batch::key(record, "SK")?.strip_prefix("CH#")?).ok()
 }

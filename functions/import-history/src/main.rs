@@ -4,5 +4,5 @@ use import_history::Function;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::start::stream(Function::new).await
+    shared::start::schedule(Function::new).await
 }

@@ -1,5 +1,5 @@
-//! Each minute: wakes what is due. Outboxes, files and imports whose pause is over or that the stream missed, outboxes held
-//! for an installation that works again, removed channels of which something is left.
+//! Each minute: wakes what is due. Outboxes and files whose pause is over or that the stream missed, outboxes held for an
+//! installation that works again, removed channels of which something is left.
 
 use std::sync::Arc;
 

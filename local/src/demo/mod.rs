@@ -137,6 +137,7 @@ pub async fn set_up(bundle: &Bundle, progress: impl Fn(&str)) -> Result<(), Demo
     }
     // The one start that sets it is this one.
     let _ = simulators.api_key.set(bundle.api_key(&session, KEY_NAME).await?);
+    bundle.run_schedule("import-history").await;
     bundle.settle().await?;
     let threads: Vec<Thread> = serde_json::from_str(HISTORY).map_err(DemoError::History)?;
     let is_new = simulators.pipedrive.conversations().is_empty();

@@ -275,7 +275,7 @@ async fn store_channel(
     if let Some(before) = before {
         channel.created_at = before.created_at;
         // What was imported once is not imported again: after weeks, nobody could tell it from new messages.
-        channel.import = before.import;
+        channel.import = before.import.map(Import::resumed);
     }
     channel.credentials = Some(secrets.vault.seal(&channel.seal_context(), plain.as_bytes())?);
     match ports.channels.save_channel(&channel).await? {

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures_util::future::join_all;
+
 use super::{
     ports::{AccountOwner, ChannelStore, ReceiveStore, StoreError},
     receive::{Origin, Outcome, ReceivePorts, STREAM_GRACE, store_message},
@@ -13,7 +15,7 @@ use crate::{
     model::{
         channel::{Channel, ChannelState, Import},
         ids::ChannelId,
-        message::FailureReason,
+        message::{Direction, FailureReason},
         time::Timestamp,
     },
     providers::{HistoryPage, InboundMessage, Registry, error::ProviderError},
@@ -21,10 +23,14 @@ use crate::{
     telemetry,
 };
 
-/// How long a round goes on. What is left wakes the next one.
+/// How long a round goes on. What is left is due for the next one.
 const ROUND_TIME: Duration = Duration::from_secs(20);
 /// Most messages that are imported. Who needs more of the past finds it at the provider.
 const MAX_MESSAGES: usize = 20_000;
+/// How long a send of ours may take until the provider's id of it is stored.
+const OWN_SENDS: Duration = Duration::from_mins(2);
+/// Most channels of one shard that are imported at the same time.
+const PER_SHARD: usize = 5;
 /// How often in a row a page is asked for before the import ends without it.
 const MAX_ATTEMPTS: u32 = 10;
 
@@ -42,8 +48,34 @@ pub struct ImportPorts<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// What a run did, for the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Messages stored.
+    pub stored: usize,
+    /// Channels whose import failed for our own reasons; they stay due.
+    pub failed: usize,
+}
+
+/// Does a round for each channel whose import has something to do.
+pub async fn run(ports: &ImportPorts<'_>) -> Result<Summary, StoreError> {
+    let due = ports.channels.imports_due(ports.clock.now(), PER_SHARD).await?;
+    let rounds: Vec<_> = due.iter().map(|id| import(ports, id)).collect();
+    let mut summary = Summary::default();
+    for stored in join_all(rounds).await {
+        match stored {
+            Ok(stored) => summary.stored += stored,
+            Err(error) => {
+                summary.failed += 1;
+                telemetry::log_error("a channel's past could not be imported and stays due", &error);
+            }
+        }
+    }
+    Ok(summary)
+}
+
 /// Imports pages of the channel's past until time is up. How many messages were stored.
-pub async fn import(ports: &ImportPorts<'_>, id: &ChannelId) -> Result<usize, StoreError> {
+async fn import(ports: &ImportPorts<'_>, id: &ChannelId) -> Result<usize, StoreError> {
     let Some(mut channel) = ports.channels.channel(id).await? else { return Ok(0) };
     let started = ports.clock.now();
     let mut stored = 0;
@@ -101,8 +133,17 @@ async fn store_page(ports: &ImportPorts<'_>, channel: &Channel, page: &HistoryPa
     }
     let mut stored = 0;
     for (index, message) in messages.iter().enumerate() {
+        let now = ports.clock.now();
+        let sent_at = message.sent_at.unwrap_or(now);
+        // What the company sent just now may be our own, of which the provider's id is not stored yet.
+        if message.direction == Direction::Out && now.since(sent_at) < OWN_SENDS {
+            continue;
+        }
         let owed = newest.get(&message.customer.keys.first()) == Some(&index);
-        let outcome = store_message(&receive, Origin::past(ports.clock.now(), index, owed), &owner, message).await?;
+        // What came since the channel is connected is news, also if it is found here first.
+        let is_news = sent_at >= channel.created_at;
+        let origin = if is_news { Origin::live(now, index) } else { Origin::past(now, index, owed) };
+        let outcome = store_message(&receive, origin, &owner, message).await?;
         stored += usize::from(outcome == Outcome::Stored);
     }
     Ok(stored)

@@ -305,7 +305,7 @@ pub enum Then {
     },
 }
 
-/// Something that `redeliver` or `keep-tokens` has to look after.
+/// Something that `redeliver`, `keep-tokens` or `import-history` has to look after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueWork {
     /// A conversation's outbox.
@@ -348,8 +348,6 @@ pub trait OutboxStore: Send + Sync {
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Writes the message so that the stream wakes `fetch-media`, and comes back at `due_at` if that fails too.
     async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError>;
-    /// Writes the channel so that the stream wakes `import-history`, and comes back at `due_at` if that fails too.
-    async fn wake_import(&self, channel: &ChannelId, due_at: Timestamp) -> Result<(), StoreError>;
     /// Up to `limit` outboxes held for the installation, oldest first, made deliverable again. How many there were.
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Notes that nothing is held for the installation any more, if the release was asked for before `asked_before`.
@@ -495,6 +493,8 @@ pub trait ChannelStore: Send + Sync {
     async fn conversations_to_erase(&self, channel: &ChannelId, limit: usize) -> Result<Vec<Conversation>, StoreError>;
     /// Erases one conversation whole: messages, references, names. Its files go before. Repeatable.
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError>;
+    /// Channels whose import has something to do, oldest first, at most `limit` a shard.
+    async fn imports_due(&self, now: Timestamp, limit: usize) -> Result<Vec<ChannelId>, StoreError>;
     /// Notes how far the import of a channel's past is; comes back at `due_at`, if it is not over. False if the channel is
     /// not served any more or another import got further.
     async fn save_import(&self, channel: &Channel, import: &Import, due_at: Timestamp) -> Result<bool, StoreError>;

@@ -38,7 +38,7 @@ pub struct RedeliverPorts<'a> {
 /// What a run did, for the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Outboxes, messages and imports touched.
+    /// Outboxes and messages touched.
     pub woken: usize,
     /// Held outboxes let go.
     pub released: usize,
@@ -91,12 +91,8 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
                 ports.outbox.released(company, user, now.minus(RELEASE)).await?;
             }
         }
-        DueWork::Import(channel) => {
-            ports.outbox.wake_import(&channel, now.plus(STREAM_GRACE)).await?;
-            summary.woken = 1;
-        }
-        // keep-tokens' own.
-        DueWork::Tokens(..) => {}
+        // Those of import-history and keep-tokens.
+        DueWork::Import(_) | DueWork::Tokens(..) => {}
     }
     Ok(summary)
 }

@@ -245,5 +245,7 @@ pub async fn erase(
 async fn erase_one(channels: &dyn ChannelStore, bucket: &dyn Bucket, conversation: &Conversation) -> Result<(), InboxError> {
     bucket::erase_conversation(bucket, &conversation.id).await?;
     channels.erase_conversation(conversation).await?;
+    // What was copied between the two.
+    bucket::erase_conversation(bucket, &conversation.id).await?;
     Ok(())
 }

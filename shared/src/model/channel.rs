@@ -64,6 +64,17 @@ pub struct Import {
     pub failure: Option<FailureReason>,
 }
 
+impl Import {
+    /// The same, to be gone on with if it ended before its time.
+    #[must_use]
+    pub fn resumed(self) -> Self {
+        if self.failure.is_none() {
+            return self;
+        }
+        Self { done: false, attempts: 0, next_at: None, failure: None, ..self }
+    }
+}
+
 /// A stored channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {

@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     Item, Table,
     change::Change,
-    keys::{Key, group_partition, import_shard, removal_shard},
+    keys::{Key, Queue, group_partition, import_shard, removal_shard},
     records::{field, from_item, time, to_item, to_value},
     write::{Transacted, Written},
 };
 use crate::{
-    inbox::ports::{AccountOwner, ChannelStore, ConnectOutcome, StoreError},
+    inbox::ports::{AccountOwner, ChannelStore, ConnectOutcome, DueWork, StoreError},
     model::{
         channel::{Channel, ChannelState, Import, ProviderKind},
         conversation::Conversation,
@@ -121,6 +121,11 @@ impl ChannelStore for Table {
 
     async fn erase_conversation(&self, conversation: &Conversation) -> Result<(), StoreError> {
         self.erase(conversation).await
+    }
+
+    async fn imports_due(&self, now: Timestamp, limit: usize) -> Result<Vec<ChannelId>, StoreError> {
+        let due = self.due_in(&[Queue::Import], now, limit).await?.into_iter();
+        Ok(due.filter_map(|work| if let DueWork::Import(channel) = work { Some(channel) } else { None }).collect())
     }
 
     async fn save_import(&self, channel: &Channel, import: &Import, due_at: Timestamp) -> Result<bool, StoreError> {

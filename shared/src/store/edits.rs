@@ -5,7 +5,7 @@ use super::{
     change::Change,
     contacts::merged,
     conversations::{self, owe},
-    keys::Key,
+    keys::{Key, media_shard},
     records::{time, to_value},
     write::{ATTEMPTS, Transacted, pause},
 };
@@ -25,12 +25,13 @@ const KIND: &str = "message";
 const CONVERSATION: usize = 0;
 
 /// The message's part of a change.
-fn changed(change: &Changed) -> Result<Change, StoreError> {
+fn changed(message: &MessageId, change: &Changed, now: Timestamp) -> Result<Change, StoreError> {
     let base = Change::default().exists().when("attribute_not_exists(#deleted_at)");
     Ok(match change {
         Changed::Edited { text, content, at } => {
             let base = base
-                .when("attribute_not_exists(#edited_at) OR #edited_at < :at")
+                // Some providers tell times to the second.
+                .when("attribute_not_exists(#edited_at) OR #edited_at < :at OR (#edited_at = :at AND #text <> :text)")
                 .set("#text = :text, #edited_at = :at")
                 .text(":text", text)
                 .value(":at", time(*at));
@@ -43,7 +44,11 @@ fn changed(change: &Changed) -> Result<Change, StoreError> {
             .set("#deleted_at = :at, #text = :nothing")
             .value(":at", time(*at))
             .text(":nothing", "")
-            .remove("#content, #attachments, #wants_profile"),
+            // `fetch-media` deletes what was copied of it.
+            .set("#due_shard = if_not_exists(#due_shard, :media), #due_at = if_not_exists(#due_at, :now)")
+            .text(":media", media_shard(message))
+            .value(":now", time(now))
+            .remove("#content, #attachments"),
     })
 }
 
@@ -56,7 +61,10 @@ impl Table {
     ) -> Result<bool, StoreError> {
         let id = message.conversation();
         let owed = owe(Change::default().exists(), &id, &message.place(), Stamp::new(), due_at);
-        let items = vec![changed(change)?.update(self, &Key::message(message))?, owed.update(self, &Key::conversation(&id))?];
+        let items = vec![
+            changed(message, change, due_at)?.update(self, &Key::message(message))?,
+            owed.update(self, &Key::conversation(&id))?,
+        ];
         Ok(matches!(self.transact(CHANGE, items).await?, Transacted::Done))
     }
 

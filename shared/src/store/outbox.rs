@@ -6,7 +6,7 @@ use super::{
     Table,
     change::Change,
     conversations,
-    keys::{IMPORT_PREFIX, Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
+    keys::{Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
     records::{number, time, to_value},
     write::{Transacted, Written},
 };
@@ -15,7 +15,7 @@ use crate::{
     model::{
         channel::Delivery,
         conversation::{Conversation, Rest},
-        ids::{ChannelId, CompanyId, ConversationId, MessageId, Place, UserId},
+        ids::{CompanyId, ConversationId, MessageId, Place, UserId},
         installation::InstallationState,
         message::{FailureReason, Message, Sending},
         status::Status,
@@ -81,7 +81,7 @@ impl OutboxStore for Table {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
-        let queues = [Queue::Outbox, Queue::Media, Queue::Import, Queue::Removal, Queue::Release];
+        let queues = [Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release];
         self.due_in(&queues, now, limit).await
     }
 
@@ -91,10 +91,6 @@ impl OutboxStore for Table {
 
     async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError> {
         self.touch("wake a message's files", &Key::message(message), MEDIA_PREFIX, due_at).await
-    }
-
-    async fn wake_import(&self, channel: &ChannelId, due_at: Timestamp) -> Result<(), StoreError> {
-        self.touch("wake an import", &Key::channel(channel), IMPORT_PREFIX, due_at).await
     }
 
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError> {

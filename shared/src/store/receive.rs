@@ -135,7 +135,7 @@ impl Table {
         let mut seen: Option<Conversation> = None;
         let mut parked: Option<Parked> = None;
         for attempt in 0..ATTEMPTS {
-            let full = seen.as_ref().is_some_and(is_full);
+            let full = new.stamp.is_some() && seen.as_ref().is_some_and(is_full);
             let message = overtaken(&new.message, parked.as_ref());
             let item = if full {
                 dead_item(&message, outbox_full(), new.conversation.company, new.due_at)?
@@ -262,15 +262,14 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
     let Conversation { id, customer, link, reply_by, .. } = &new.conversation;
     let at = new.message.sent_at;
     let newest = seen.is_none_or(|seen| seen.last_at <= at);
-    let mut change = Change::default().exists().value(":max", number(MAX_OUTBOX));
-
-    if seen.is_some_and(is_full) {
-        change = change.when("size(#outbox) >= :max");
-    } else {
-        change = change.when("size(#outbox) < :max");
-        if let Some(stamp) = new.stamp {
-            change = owe(change, id, &new.message.id.place(), stamp, new.due_at);
-        }
+    let mut change = Change::default().exists();
+    if let Some(stamp) = new.stamp {
+        change = change.value(":max", number(MAX_OUTBOX));
+        change = if seen.is_some_and(is_full) {
+            change.when("size(#outbox) >= :max")
+        } else {
+            owe(change.when("size(#outbox) < :max"), id, &new.message.id.place(), stamp, new.due_at)
+        };
     }
     match seen {
         None => {

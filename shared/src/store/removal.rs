@@ -75,7 +75,7 @@ impl Table {
             .consistent_read(true)
             .key_condition_expression("PK = :conversation")
             .expression_attribute_values(":conversation", AttributeValue::S(conversation_partition(id)))
-            .projection_expression("PK, SK, provider_id");
+            .projection_expression("PK, SK, provider_id, parts");
         let mut keys = Vec::new();
         let mut references = HashSet::new();
         for item in self.ask_all(ERASE, query).await? {
@@ -84,6 +84,10 @@ impl Table {
             }
             if item.contains_key("provider_id") {
                 references.insert(field::<ProviderMessageId>("message", &item, "provider_id")?);
+            }
+            for part in item.get("parts").and_then(|parts| parts.as_l().ok()).into_iter().flatten() {
+                let id = part.as_m().ok().and_then(|part| part.get("provider_id")?.as_s().ok());
+                references.extend(id.and_then(|id| ProviderMessageId::parse(id).ok()));
             }
             keys.extend(Key::of(&item));
         }

@@ -58,7 +58,9 @@ fn dead(change: Change, company: CompanyId, now: Timestamp) -> Result<Change, St
 fn advanced_parts(message: &Message, advance: &Advance) -> Option<Message> {
     let mut after = message.clone();
     for (position, part) in after.parts.iter_mut().enumerate() {
-        if advance.part.is_none_or(|named| named == position) && part.status.may_become(advance.status) {
+        // A receipt is about what was sent: a part that the provider did not take has not been read.
+        let concerned = advance.part.map_or(part.provider_id.is_some(), |named| named == position);
+        if concerned && part.status.may_become(advance.status) {
             part.status = advance.status;
         }
     }
@@ -70,6 +72,9 @@ fn advanced_parts(message: &Message, advance: &Advance) -> Option<Message> {
     if message.sending == Sending::Done && message.status.may_become(folded) {
         after.status = folded;
         after.failure = (folded == Status::Failed).then(|| advance.failure.clone()).flatten();
+    } else if message.sending != Sending::Done && advance.status == Status::Failed {
+        // Its reason waits for them.
+        after.failure.clone_from(&advance.failure);
     }
     Some(after)
 }

@@ -9,7 +9,7 @@ use crate::{
         show,
     },
     model::{
-        content::{Attachment, FileState, ReplyTo},
+        content::{Attachment, Content, FileState, ReplyTo},
         conversation::{Conversation, ConversationState, Stamp},
         ids::{ChannelId, ConversationId, Place},
         message::{Direction, Message},
@@ -26,6 +26,8 @@ use crate::{
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// Most files of one message that are kept. Providers send one each, as a rule.
 const MAX_FILES: usize = 30;
+/// Most address cards of one message, and ways to reach somebody on one, that are kept.
+const MAX_CARDS: usize = 20;
 /// Longest file name, in bytes.
 const MAX_FILE_NAME: usize = 255;
 /// Longest MIME type, in bytes.
@@ -123,7 +125,7 @@ fn new_message(
             provider_id: Some(inbound.provider_id.clone()),
             reply_by: inbound.reply_by,
             attachments: inbound.files.iter().take(MAX_FILES).map(awaited).collect(),
-            content: inbound.content.clone(),
+            content: inbound.content.clone().map(bounded),
             ..Message::new(id.message(place), inbound.direction, sender, text, sent_at)
         },
         conversation: Conversation {
@@ -147,6 +149,22 @@ fn new_message(
         past: origin.past,
         due_at: origin.now.plus(STREAM_GRACE),
     }
+}
+
+/// Address cards may be longer than a record: each list is cut, and each text.
+fn bounded(content: Content) -> Content {
+    let Content::Contacts { mut people } = content else { return content };
+    people.truncate(MAX_CARDS);
+    for person in &mut people {
+        person.name = clean(&person.name, MAX_NAME_BYTES);
+        for ways in [&mut person.phones, &mut person.emails] {
+            ways.truncate(MAX_CARDS);
+            for way in ways.iter_mut() {
+                *way = clean(way, MAX_NAME_BYTES);
+            }
+        }
+    }
+    Content::Contacts { people }
 }
 
 /// A file that is still to be fetched.

@@ -123,14 +123,8 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
         return Err(InboxError::NotFound("conversation"));
     }
     let webhook_url = super::connect::webhook_url(ports.public_url, channel.provider, provider.traits(), &channel.id);
-    let shipment = parts::Shipment {
-        provider,
-        credentials: &credentials,
-        clock: ports.clock,
-        conversation: &conversation,
-        draft,
-        webhook_url: &webhook_url,
-    };
+    let shipment =
+        parts::Shipment { provider, credentials: &credentials, conversation: &conversation, draft, webhook_url: &webhook_url };
     let outcome = shipment.send_all(&plan, &mut message).await;
 
     // A refusal is told in the answer; everything else by the outbox.

@@ -24,8 +24,8 @@ use crate::{
 /// How long all parts may take together. The gateway and the function end at 29 seconds; files are stored before, the outcome
 /// after.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long after the first part a further one may still begin.
-const LAST_START: Duration = Duration::from_secs(12);
+/// How much of that has to be left for a further part to begin.
+const FOR_ONE_MORE: Duration = Duration::from_secs(8);
 
 /// A message on its way to the provider.
 pub(super) struct Shipment<'a> {
@@ -53,7 +53,7 @@ impl Shipment<'_> {
         let deadline = Instant::now() + PATIENCE;
         message.sending = Sending::Done;
         for (position, part) in plan.iter().enumerate() {
-            let sent = if position > 0 && deadline - Instant::now() < PATIENCE - LAST_START {
+            let sent = if position > 0 && deadline.saturating_duration_since(Instant::now()) < FOR_ONE_MORE {
                 Err(ProviderError::Transient { code: "too_slow".to_owned() })
             } else {
                 let sent = self.send(message, position, part, shipped.moved_to.as_ref());

@@ -16,10 +16,13 @@ use tokio::net::TcpListener;
 
 use super::{
     Outgoing, Outside,
+    error::{ProviderError, Refusal},
     outgoing::{OutgoingFile, PartContent},
 };
 use crate::{
     clock::SystemClock,
+    http::error::respond,
+    inbox::error::InboxError,
     model::{
         content::FileKind,
         conversation::Customer,
@@ -201,4 +204,33 @@ pub(crate) fn outside(url: &str) -> Outside {
         allow_loopback_urls: true,
         clock: Arc::new(SystemClock),
     }
+}
+
+/// Asserts that whoever sent the message hears of `error` with the status, the code and the `retry_by` of the contract
+/// (Pipedrive, "Channels API - Required endpoints in the vendor's integration", `postMessage`).
+pub(crate) fn assert_heard(error: ProviderError) {
+    let now = Timestamp::from_secs(1_767_290_400);
+    let what = error.to_string();
+    let expected = match &error {
+        ProviderError::Refused { refusal, .. } => match refusal {
+            Refusal::Invalid => (400, "INVALID_BODY", None),
+            Refusal::Unauthorized => (401, "UNAUTHORIZED", None),
+            Refusal::Suspended => (401, "ACCOUNT_SUSPENDED", None),
+            Refusal::Forbidden => (403, "FORBIDDEN", None),
+            Refusal::NotFound => (404, "NOT_FOUND", None),
+        },
+        ProviderError::RateLimited { retry_after, .. } => {
+            // Rounded up, so that whoever obeys is not early.
+            let seconds = retry_after.as_millis().div_ceil(1000);
+            let retry_at = now.plus(Duration::from_secs(u64::try_from(seconds).unwrap()));
+            (429, "RATE_LIMIT_EXCEEDED", Some(retry_at.rfc3339()))
+        }
+        ProviderError::Transient { .. } | ProviderError::Uncertain { .. } => (500, "INTERNAL_ERROR", None),
+    };
+    let response = respond(InboxError::from_provider(error, now));
+    let body: Value = serde_json::from_slice(response.body()).unwrap();
+    let data = &body["data"];
+    let heard = (response.status().as_u16(), data["code"].as_str().unwrap(), data["retry_by"].as_str().map(str::to_owned));
+    assert_eq!(heard, expected, "{what}");
+    assert_eq!(body["success"], false);
 }

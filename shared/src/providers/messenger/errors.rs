@@ -101,6 +101,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::providers::stub::assert_heard;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &Value) -> ProviderError {
         let headers = headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect();
@@ -145,6 +146,7 @@ mod tests {
                     let name = if *subcode == BARE { code.to_string() } else { format!("{code}.{subcode}") };
                     assert_eq!(error.code(), name);
                     assert!(!error.to_string().contains("secret words"));
+                    assert_heard(error);
                 }
             }
         }

@@ -163,6 +163,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::providers::stub::assert_heard;
 
     fn answer(status: u16, body: &Value) -> Failure {
         of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body)
@@ -228,14 +229,17 @@ mod tests {
             };
             assert_eq!((refusal, got.as_str()), (expected, code), "{description}");
             assert!(message.len() > 10 && !message.contains("Bad Request"), "a sentence of ours: {message}");
+            assert_heard(refused(number, description).error);
         }
     }
 
     #[test]
     fn waits_are_told_in_the_parameters() {
-        let wait = |failure: Failure| match failure.error {
-            ProviderError::RateLimited { retry_after, .. } => retry_after.as_secs(),
-            other => panic!("{other}"),
+        let wait = |failure: Failure| {
+            let ProviderError::RateLimited { retry_after, .. } = &failure.error else { panic!("{}", failure.error) };
+            let seconds = retry_after.as_secs();
+            assert_heard(failure.error);
+            seconds
         };
         let limited = |number: u16, parameters: Value| {
             answer(number, &json!({"ok": false, "error_code": number, "description": "x", "parameters": parameters}))

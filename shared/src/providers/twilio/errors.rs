@@ -132,6 +132,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::providers::stub::assert_heard;
 
     /// 2026-01-01 18:00:00.003 UTC.
     const NOW: i64 = 1_767_290_400_003;
@@ -173,6 +174,7 @@ mod tests {
                 assert_eq!(word(&error), expected, "{number}");
                 assert_eq!(error.code(), number.to_string());
                 assert!(!format!("{error} {}", error.for_people()).contains("secret"), "{number}");
+                assert_heard(error);
                 let later = of_status(Some(*number));
                 assert!(later.text.ends_with('.') && !later.code.is_empty());
                 assert_eq!(later.code == "not_delivered", [29_999, 30_008].contains(number), "{number}");

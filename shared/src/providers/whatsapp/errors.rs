@@ -139,6 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::providers::stub::assert_heard;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &Value) -> ProviderError {
         let headers = headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect();
@@ -180,6 +181,7 @@ mod tests {
                     assert_eq!(verdict(&error), expected, "{code}");
                     assert_eq!(error.code(), code.to_string());
                     assert!(!error.to_string().contains("secret words"));
+                    assert_heard(error);
                 }
             }
         }

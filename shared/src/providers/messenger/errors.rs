@@ -1,36 +1,20 @@
 //! Meta's error codes, what each means for us and what a salesperson is told (Meta, Messenger Platform, "Error Codes"). The
 //! code alone says little: the subcode decides.
 
-use std::time::Duration;
-
 use http::{HeaderMap, StatusCode};
-use serde_json::Value;
 
 use crate::providers::{
     error::{ProviderError, Refusal},
-    lenient, meta,
+    meta::errors::{self, Verdict},
 };
-
-/// How long to wait when Meta says "too many" without a code that we know.
-const DEFAULT_WAIT: Duration = Duration::from_mins(1);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Refused(Refusal),
-    /// Seconds.
-    Wait(u64),
-    Transient,
-}
 
 /// What one code means: for us, and as a sentence for the salesperson.
 type Meaning = (Verdict, &'static str);
 
-const TRANSIENT: Meaning = (Verdict::Transient, "Messenger had a temporary fault.");
-
 #[rustfmt::skip] // A table: one row, one line.
 fn meaning(code: i64, subcode: Option<i64>) -> Option<Meaning> {
     use Refusal::{Forbidden, Invalid, NotFound, Suspended, Unauthorized};
-    use Verdict::{Refused, Wait};
+    use Verdict::{Refused, Transient, Wait};
     const HOUR: u64 = 3600;
     Some(match (code, subcode.unwrap_or_default()) {
         (10, 2_018_278 | 2_018_065 | 2_534_022) => (Refused(Forbidden), "The time to answer the customer's last message on Messenger is over. They have to write again first."),
@@ -49,72 +33,25 @@ fn meaning(code: i64, subcode: Option<i64>) -> Option<Meaning> {
         (368, _) => (Refused(Suspended), "Facebook has blocked the page or the app because of its policies."),
         (613, _) => (Wait(60), "The page sends too much at once."),
         (4 | 17 | 32 | 80_001..=80_006, _) => (Wait(HOUR), "The page or the app has made too many calls to Facebook."),
-        (1 | 2 | 1200, _) => TRANSIENT,
+        (1 | 2 | 1200, _) => (Transient, "Messenger had a temporary fault."),
         _ => return None,
     })
 }
 
-/// What an answer other than 2xx means. An error of the Graph API says that nothing was sent; a bare 5xx may come from
-/// something between us and it, and says nothing.
+/// What an answer other than 2xx means.
 pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderError {
-    let body = lenient::body(body).unwrap_or(Value::Null);
-    let Some(number) = lenient::integer(&body, "/error/code") else {
-        return without_code(status, headers);
-    };
-    let subcode = lenient::integer(&body, "/error/error_subcode").filter(|subcode| *subcode != 0);
-    let code = match subcode {
-        Some(subcode) => format!("{number}.{subcode}"),
-        None => number.to_string(),
-    };
-    let mut meaning = meaning(number, subcode);
-    let passes = body.pointer("/error/is_transient") == Some(&Value::Bool(true));
-    if passes && matches!(meaning, Some((Verdict::Refused(Refusal::Invalid), _))) {
-        meaning = Some(TRANSIENT);
-    }
-    match meaning {
-        Some((Verdict::Refused(refusal), sentence)) => ProviderError::Refused { refusal, code, message: sentence.to_owned() },
-        Some((Verdict::Wait(seconds), _)) => {
-            ProviderError::RateLimited { code, retry_after: meta::wait(headers).unwrap_or(Duration::from_secs(seconds)) }
-        }
-        None if status == StatusCode::TOO_MANY_REQUESTS => limited(code, headers),
-        Some((Verdict::Transient, _)) | None => ProviderError::Transient { code },
-    }
-}
-
-fn without_code(status: StatusCode, headers: &HeaderMap) -> ProviderError {
-    let code = format!("http_{}", status.as_u16());
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        limited(code, headers)
-    } else if status.is_server_error() {
-        ProviderError::Uncertain { code }
-    } else {
-        ProviderError::Transient { code }
-    }
-}
-
-fn limited(code: String, headers: &HeaderMap) -> ProviderError {
-    ProviderError::RateLimited { code, retry_after: meta::wait(headers).unwrap_or(DEFAULT_WAIT) }
+    errors::of_answer(status, headers, body, meaning)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::providers::stub::assert_heard;
+    use crate::providers::{meta::errors::verdict, stub::assert_heard};
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &Value) -> ProviderError {
-        let headers = headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect();
-        of_answer(StatusCode::from_u16(status).unwrap(), &headers, body.to_string().as_bytes())
-    }
-
-    fn verdict(error: &ProviderError) -> Verdict {
-        match error {
-            ProviderError::Refused { refusal, .. } => Verdict::Refused(*refusal),
-            ProviderError::RateLimited { retry_after, .. } => Verdict::Wait(retry_after.as_secs()),
-            ProviderError::Transient { .. } => Verdict::Transient,
-            ProviderError::Uncertain { code } => panic!("uncertain: {code}"),
-        }
+    fn answer(status: u16, body: &Value) -> ProviderError {
+        of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.to_string().as_bytes())
     }
 
     #[test]
@@ -141,7 +78,7 @@ mod tests {
             for (code, subcode) in codes {
                 for status in [400, 403, 500] {
                     let body = json!({"error": {"message": "secret words", "code": code, "error_subcode": subcode}});
-                    let error = answer(status, &[], &body);
+                    let error = answer(status, &body);
                     assert_eq!(verdict(&error), expected, "{code} {subcode}");
                     let name = if *subcode == BARE { code.to_string() } else { format!("{code}.{subcode}") };
                     assert_eq!(error.code(), name);
@@ -150,44 +87,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn the_envelope_is_read_leniently() {
-        let error = answer(400, &[], &json!({"error": {"code": "10", "error_subcode": "2018278"}}));
-        assert_eq!((verdict(&error), error.code()), (Verdict::Refused(Refusal::Forbidden), "10.2018278"));
-        let passing = |code: i64| verdict(&answer(400, &[], &json!({"error": {"code": code, "is_transient": true}})));
-        assert_eq!((passing(100), passing(777)), (Verdict::Transient, Verdict::Transient));
-        assert_eq!(passing(368), Verdict::Refused(Refusal::Suspended), "what is known better stays");
-        assert_eq!(passing(613), Verdict::Wait(60));
-    }
-
-    #[test]
-    fn without_a_code_the_status_decides() {
-        let cases = [
-            (500, "outcome unknown (http_500)"),
-            (502, "outcome unknown (http_502)"),
-            (404, "failed (http_404), nothing was sent"),
-            (302, "failed (http_302), nothing was sent"),
-            (429, "rate limited (http_429)"),
-        ];
-        for (status, expected) in cases {
-            assert_eq!(answer(status, &[], &json!("<html>")).to_string(), expected);
-            assert_eq!(answer(status, &[], &json!({"error": "no object"})).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn the_providers_own_wait_comes_first() {
-        let busy = json!({"error": {"code": 613}});
-        let usage = r#"{"400":[{"type":"messenger","estimated_time_to_regain_access":12}]}"#;
-        assert_eq!(
-            verdict(&answer(400, &[("x-business-use-case-usage", usage), ("retry-after", "5")], &busy)),
-            Verdict::Wait(720)
-        );
-        let usage = r#"{"call_count":100,"estimated_time_to_regain_access":2}"#;
-        assert_eq!(verdict(&answer(400, &[("x-app-usage", usage)], &busy)), Verdict::Wait(120));
-        assert_eq!(verdict(&answer(400, &[("retry-after", "5")], &busy)), Verdict::Wait(5));
-        assert_eq!(verdict(&answer(429, &[], &json!({"error": {"code": 5}}))), Verdict::Wait(60));
     }
 }

@@ -13,7 +13,7 @@ const APP_USAGE: &str = "x-app-usage";
 const BUSINESS_USAGE: &str = "x-business-use-case-usage";
 
 /// The longest `estimated_time_to_regain_access` (minutes) of all usages, else `Retry-After`.
-pub(in crate::providers) fn wait(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let usages = [APP_USAGE, BUSINESS_USAGE].into_iter().flat_map(|name| headers.get_all(name));
     let usages: Vec<Value> = usages.filter_map(|value| serde_json::from_slice(value.as_bytes()).ok()).collect();
     let minutes = usages.iter().flat_map(minutes).filter_map(|minutes| u64::try_from(minutes).ok());

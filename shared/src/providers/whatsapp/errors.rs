@@ -1,8 +1,6 @@
 //! Meta's error codes, what each means for us and what a salesperson is told (Meta, WhatsApp Cloud API, "Error codes").
 //! The same codes come in answers to our calls and, later, in failed statuses.
 
-use std::time::Duration;
-
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -10,21 +8,10 @@ use crate::{
     model::message::FailureReason,
     providers::{
         error::{ProviderError, Refusal},
-        lenient, transport,
+        lenient,
+        meta::errors::{self, Verdict},
     },
 };
-
-const USAGE: &str = "x-business-use-case-usage";
-/// How long to wait when Meta says "too many" without a code that we know.
-const DEFAULT_WAIT: Duration = Duration::from_mins(1);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Refused(Refusal),
-    /// Seconds.
-    Wait(u64),
-    Transient,
-}
 
 /// What one code means: for us, as a stable word, as a sentence for the salesperson.
 type Meaning = (Verdict, &'static str, &'static str);
@@ -63,58 +50,11 @@ fn meaning(code: i64, subcode: Option<i64>) -> Option<Meaning> {
     })
 }
 
-/// What an answer other than 2xx means. An error of the Graph API says that nothing was sent; a bare 5xx may come from
-/// something between us and it, and says nothing.
+/// What an answer other than 2xx means.
 pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderError {
-    let body = lenient::body(body).unwrap_or(Value::Null);
-    let Some(number) = lenient::integer(&body, "/error/code") else {
-        return without_code(status, headers);
-    };
-    let subcode = lenient::integer(&body, "/error/error_subcode");
-    let code = match subcode {
-        Some(subcode) => format!("{number}.{subcode}"),
-        None => number.to_string(),
-    };
-    match meaning(number, subcode) {
-        Some((Verdict::Refused(refusal), _, sentence)) => ProviderError::Refused { refusal, code, message: sentence.to_owned() },
-        Some((Verdict::Wait(seconds), ..)) => {
-            let retry_after = wait(headers).unwrap_or(Duration::from_secs(seconds));
-            ProviderError::RateLimited { code, retry_after }
-        }
-        None if status == StatusCode::TOO_MANY_REQUESTS => {
-            ProviderError::RateLimited { code, retry_after: wait(headers).unwrap_or(DEFAULT_WAIT) }
-        }
-        Some((Verdict::Transient, ..)) | None => ProviderError::Transient { code },
-    }
-}
-
-fn without_code(status: StatusCode, headers: &HeaderMap) -> ProviderError {
-    let code = format!("http_{}", status.as_u16());
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        ProviderError::RateLimited { code, retry_after: wait(headers).unwrap_or(DEFAULT_WAIT) }
-    } else if status.is_server_error() {
-        ProviderError::Uncertain { code }
-    } else {
-        ProviderError::Transient { code }
-    }
-}
-
-/// How long Meta asks to wait: `X-Business-Use-Case-Usage` (minutes, the longest of all use cases), else `Retry-After`.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let usage: Option<Value> = headers.get(USAGE).and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
-    let minutes = usage
-        .iter()
-        .filter_map(Value::as_object)
-        .flat_map(|cases| cases.values())
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(|case| lenient::integer(case, "/estimated_time_to_regain_access"))
-        .filter_map(|minutes| u64::try_from(minutes).ok())
-        .filter(|minutes| *minutes > 0)
-        .max();
-    minutes
-        .map(|minutes| transport::believable(Duration::from_secs(minutes.saturating_mul(60))))
-        .or_else(|| transport::retry_after(headers))
+    errors::of_answer(status, headers, body, |code, subcode| {
+        meaning(code, subcode).map(|(verdict, _, sentence)| (verdict, sentence))
+    })
 }
 
 /// The reason in a failed status (`statuses[].errors[]`, of which the first counts).
@@ -139,20 +79,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::providers::stub::assert_heard;
+    use crate::providers::{meta::errors::verdict, stub::assert_heard};
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &Value) -> ProviderError {
-        let headers = headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect();
-        of_answer(StatusCode::from_u16(status).unwrap(), &headers, body.to_string().as_bytes())
-    }
-
-    fn verdict(error: &ProviderError) -> Verdict {
-        match error {
-            ProviderError::Refused { refusal, .. } => Verdict::Refused(*refusal),
-            ProviderError::RateLimited { retry_after, .. } => Verdict::Wait(retry_after.as_secs()),
-            ProviderError::Transient { .. } => Verdict::Transient,
-            ProviderError::Uncertain { code } => panic!("uncertain: {code}"),
-        }
+    fn answer(status: u16, body: &Value) -> ProviderError {
+        of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.to_string().as_bytes())
     }
 
     #[test]
@@ -177,7 +107,7 @@ mod tests {
         for (codes, expected) in rows {
             for code in codes {
                 for status in [400, 500] {
-                    let error = answer(status, &[], &json!({"error": {"message": "secret words", "code": code}}));
+                    let error = answer(status, &json!({"error": {"message": "secret words", "code": code}}));
                     assert_eq!(verdict(&error), expected, "{code}");
                     assert_eq!(error.code(), code.to_string());
                     assert!(!error.to_string().contains("secret words"));
@@ -189,35 +119,10 @@ mod tests {
 
     #[test]
     fn the_envelope_is_read_leniently() {
-        let error = answer(400, &[], &json!({"error": {"code": 100, "error_subcode": 33, "error_data": "a string"}}));
+        let error = answer(400, &json!({"error": {"code": 100, "error_subcode": 33, "error_data": "a string"}}));
         assert_eq!((verdict(&error), error.code()), (Verdict::Refused(Refusal::NotFound), "100.33"));
-        let error = answer(400, &[], &json!({"error": {"code": "131047", "error_data": {"details": "an object"}}}));
+        let error = answer(400, &json!({"error": {"code": "131047", "error_data": {"details": "an object"}}}));
         assert_eq!(verdict(&error), Verdict::Refused(Refusal::Forbidden));
-    }
-
-    #[test]
-    fn without_a_code_the_status_decides() {
-        let cases = [
-            (500, "outcome unknown (http_500)"),
-            (502, "outcome unknown (http_502)"),
-            (404, "failed (http_404), nothing was sent"),
-            (302, "failed (http_302), nothing was sent"),
-            (429, "rate limited (http_429)"),
-        ];
-        for (status, expected) in cases {
-            assert_eq!(answer(status, &[], &json!("<html>")).to_string(), expected);
-            assert_eq!(answer(status, &[], &json!({"error": "no object"})).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn the_providers_own_wait_comes_first() {
-        let quota = json!({"error": {"code": 80_007}});
-        let usage = r#"{"1":[{"type":"x","estimated_time_to_regain_access":0}],"2":[{"estimated_time_to_regain_access":12}]}"#;
-        assert_eq!(verdict(&answer(400, &[(USAGE, usage), ("retry-after", "5")], &quota)), Verdict::Wait(720));
-        assert_eq!(verdict(&answer(400, &[(USAGE, "{}"), ("retry-after", "5")], &quota)), Verdict::Wait(5));
-        assert_eq!(verdict(&answer(400, &[(USAGE, "no json")], &quota)), Verdict::Wait(3600));
-        assert_eq!(verdict(&answer(429, &[], &json!({"error": {"code": 5}}))), Verdict::Wait(60));
     }
 
     #[test]

@@ -59,7 +59,7 @@ async fn what_can_not_be_had_says_whether_it_may_pass() {
         (error(100, 33), "refused (100.33): WhatsApp does not have the file any more"),
         (error(190, 463), "refused (190.463): WhatsApp no longer accepts"),
         (error(80_007, 0), "rate limited"),
-        (error(131_000, 0), "failed (131000.0)"),
+        (error(131_000, 0), "failed (131000)"),
         (Reply::text(502, "<html>"), "failed (http_502)"),
         (Reply::json(200, &json!({"id": "9000001"})), "failed (no_address)"),
         (Reply::json(200, &json!({"url": "http://169.254.169.254/f"})), "refused (address_refused)"),

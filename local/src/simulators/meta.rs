@@ -22,12 +22,16 @@ pub(super) async fn handshake(url: &str, verify_token: &str) -> bool {
 
 /// A webhook with that body, signed.
 pub(super) fn signed(app_secret: &str, body: Bytes) -> Post {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes()), &body);
-    let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(signature) = HeaderValue::from_str(&format!("sha256={hex}")) {
+    if let Ok(signature) = HeaderValue::from_str(&format!("sha256={}", signature(app_secret, &body))) {
         headers.insert("x-hub-signature-256", signature);
     }
     Post { headers, body }
+}
+
+/// The HMAC-SHA256 of something, in hexadecimal digits.
+pub(super) fn signature(secret: &str, bytes: &[u8]) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), bytes);
+    tag.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

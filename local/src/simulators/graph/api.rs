@@ -21,7 +21,7 @@ use super::{
     message::{self, Content},
     templates,
 };
-use crate::simulators::locked;
+use crate::simulators::{locked, meta};
 
 /// How long after a customer's message they may be written to freely.
 const WINDOW: Duration = Duration::from_hours(24);
@@ -172,7 +172,7 @@ async fn subscribe(
     match (fields.get("override_callback_uri").and_then(Value::as_str), fields.get("verify_token").and_then(Value::as_str)) {
         (None, None) => {}
         (Some(url), Some(token)) => {
-            if !events::handshake(url, token).await {
+            if !meta::handshake(url, token).await {
                 return Err(GraphError::parameter("Callback verification failed"));
             }
             graph.0.webhooks.send_to(url);

@@ -19,9 +19,8 @@ use shared::model::time::Timestamp;
 use super::{
     Graph, GraphError, Number, VERSION,
     api::{answer, token},
-    events::signature,
 };
-use crate::simulators::locked;
+use crate::simulators::{locked, meta::signature};
 
 /// Where files lie; the real ones at lookaside.fbsbx.com.
 pub(super) const FILES: &str = "/whatsapp_business/attachments/";

@@ -33,7 +33,7 @@ use self::{
     message::{File, Source},
 };
 use super::{
-    locked,
+    locked, meta,
     phones::{Behaviour, LineFile, Phones},
     webhooks::{Post, Webhooks},
 };
@@ -187,7 +187,7 @@ impl Graph {
     /// A Meta app without phone numbers.
     pub fn new(app: App, clock: Arc<dyn Clock>) -> Self {
         let secret = app.secret.clone();
-        let webhooks = Webhooks::new(Box::new(move |values| events::signed(&secret, events::envelope(values))));
+        let webhooks = Webhooks::new(Box::new(move |values| meta::signed(&secret, events::envelope(values))));
         let state = State { status_pause: Duration::from_millis(5), ..State::default() };
         Self(Arc::new(Inner { app, clock, webhooks, phones: Phones::default(), state: Mutex::new(state) }))
     }
@@ -210,7 +210,7 @@ impl Graph {
     /// Sets the app's webhook, as its owner does in the app dashboard: Meta asks the address for the handshake first.
     /// False if it did not answer as it should.
     pub async fn set_callback(&self, url: &str) -> bool {
-        let shaken = events::handshake(url, &self.0.app.verify_token).await;
+        let shaken = meta::handshake(url, &self.0.app.verify_token).await;
         if shaken {
             self.0.webhooks.send_to(url);
         }
@@ -259,7 +259,7 @@ impl Graph {
 
     /// Sends any body as Meta would, signed with the app's secret, once. The answer's status.
     pub async fn send_webhook(&self, body: impl Into<Bytes>) -> Option<StatusCode> {
-        self.0.webhooks.send_now(&events::signed(&self.0.app.secret, body.into())).await
+        self.0.webhooks.send_now(&meta::signed(&self.0.app.secret, body.into())).await
     }
 
     /// Sends any body with any headers to the app's webhook, once. The answer's status.

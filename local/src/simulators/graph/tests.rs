@@ -141,7 +141,7 @@ async fn webhooks_are_signed_and_come_again() {
     let hook = Router::new().route(
         "/",
         post(move |headers: HeaderMap, body: Bytes| async move {
-            let expected = events::signed("s", body.clone()).headers;
+            let expected = meta::signed("s", body.clone()).headers;
             assert_eq!(headers["x-hub-signature-256"], expected["x-hub-signature-256"]);
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["entry"][0]["changes"].as_array().unwrap().len(), 2, "both in one batch");

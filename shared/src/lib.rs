@@ -14,6 +14,7 @@ pub mod media;
 pub mod model;
 pub mod pipedrive;
 pub mod providers;
+pub mod records;
 pub mod seal;
 pub mod secrets;
 pub mod start;

@@ -286,10 +286,13 @@ async fn conversations(
     named: Option<Conversation>,
     phone: Option<&Phone>,
 ) -> Result<Vec<Conversation>, CrmError> {
-    let mut all: Vec<Conversation> = named.into_iter().filter(|conversation| conversation.person != Some(person)).collect();
+    let mut all: Vec<Conversation> =
+        named.into_iter().filter(|conversation| conversation.record.person() != Some(person)).collect();
     if let Some(phone) = phone {
         let found = ports.contacts.conversations_with(ports.company(), phone, MAX_CONVERSATIONS).await?;
-        let new = |found: &Conversation| found.person.is_none() && !all.iter().any(|known| known.id == found.id);
+        let new = |found: &Conversation| {
+            found.record.person().is_none() && !found.record.refused && !all.iter().any(|known| known.id == found.id)
+        };
         let found: Vec<Conversation> = found.into_iter().filter(new).collect();
         all.extend(found);
     }

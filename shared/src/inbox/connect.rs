@@ -18,6 +18,7 @@ use crate::{
         channel::{Channel, ChannelState, Delivery, Import, ProviderKind},
         ids::{AccountId, ChannelId},
         installation::Installation,
+        record::ChannelSettings,
         text::{MAX_NAME_BYTES, clean},
         time::Timestamp,
     },
@@ -257,6 +258,7 @@ async fn store_channel(
         provider_type: provider.traits().provider_type.to_owned(),
         state: ChannelState::Active,
         delivery,
+        settings: ChannelSettings::default(),
         problem: None,
         import: None,
         credentials: None,
@@ -274,6 +276,7 @@ async fn store_channel(
     channel.id = taken.channel;
     if let Some(before) = before {
         channel.created_at = before.created_at;
+        channel.settings = before.settings;
         // What was imported once is not imported again: after weeks, nobody could tell it from new messages.
         channel.import = before.import.map(Import::resumed);
     }

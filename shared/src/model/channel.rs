@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ids::{AccountId, ChannelId, CompanyId, UserId},
     message::FailureReason,
+    record::ChannelSettings,
     time::Timestamp,
 };
 pub use crate::providers::ProviderKind;
@@ -100,6 +101,9 @@ pub struct Channel {
     pub state: ChannelState,
     /// Where its messages end.
     pub delivery: Delivery,
+    /// What its owner wants of Pipedrive's records.
+    #[serde(default)]
+    pub settings: ChannelSettings,
     /// Why the provider does not serve the account, if it said so. Gone when the channel is connected anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<FailureReason>,

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     content::ObjectKey,
-    ids::{ChannelId, CompanyId, ContactKey, ConversationId, PersonId, Place, UserId},
+    ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
     message::FailureReason,
+    record::Link,
     time::Timestamp,
 };
 
@@ -118,7 +119,7 @@ pub struct Conversation {
     /// Why the outbox rests, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
-    /// The person in Pipedrive that the customer is, once somebody said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<PersonId>,
+    /// What it is linked to in Pipedrive.
+    #[serde(default)]
+    pub record: Link,
 }

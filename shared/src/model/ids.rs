@@ -128,6 +128,19 @@ number_id! {
     /// A stage of a pipeline in Pipedrive.
     StageId
 }
+number_id! {
+    /// A note in Pipedrive.
+    NoteId
+}
+number_id! {
+    /// A file in Pipedrive.
+    FileId
+}
+
+text_id! {
+    /// A lead in Pipedrive: a UUID.
+    LeadId, |text| uuid::Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
+}
 
 text_id! {
     /// The open part of an API key, by which it is found, listed and revoked.
@@ -288,6 +301,11 @@ impl Place {
         Self(base32((ms << 72) | (delay << 40) | (index << 28) | random, Self::WIDTH))
     }
 
+    /// Where the first message stands that could be sent at `at`.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(base32(u128::from(at.millis().unsigned_abs()) << 72, Self::WIDTH))
+    }
+
     /// When its message arrived here; too early for one that was sent more than seven weeks before that.
     pub fn arrived_at(&self) -> Timestamp {
         let digit = |b: u8| ALPHABET.iter().position(|known| *known == b).unwrap_or(0);
@@ -373,6 +391,10 @@ mod tests {
         }
         assert!(ChannelId::parse("ch_99999999999999999999999_00000000000000000000").is_err(), "company past 64 bits");
         assert!(ProviderMessageId::parse("").is_err());
+        assert!(LeadId::parse("adf21080-0e10-11eb-879b-05d71fb426ec").is_ok());
+        for text in ["", "7", "adf210800e1011eb879b05d71fb426ec", "ADF21080-0E10-11EB-879B-05D71FB426EC", "#"] {
+            assert!(LeadId::parse(text).is_err(), "{text}");
+        }
         for text in ["", "-00000000", "07-00000000", "7-0000000", "7-0000000W", "sl_", "sl_0"] {
             assert!(KeyId::parse(text).is_err() && ListId::parse(text).is_err(), "{text}");
         }

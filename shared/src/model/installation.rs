@@ -34,6 +34,9 @@ pub struct Installation {
     /// What the user is called.
     #[serde(default)]
     pub user_name: String,
+    /// The user's time zone by its IANA name, in which days begin and end. Empty if Pipedrive did not tell.
+    #[serde(default)]
+    pub timezone: String,
     /// Base URL of the company's API, without a slash at the end. Renewed by every token answer.
     pub api_domain: String,
     /// Where Pipedrive reaches this bundle; for work that no request starts.

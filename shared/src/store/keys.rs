@@ -9,12 +9,18 @@
 //! | `CH#<channel>#TPL` | `TPL` | its approved templates, kept for a while |
 //! | `CV#<conversation>` | `CV` | conversation, with its outbox |
 //! | `CV#<conversation>` | `M#<place>` | message |
+//! | `CV#<conversation>` | `NOTE#<day>#<part>` | note in Pipedrive |
+//! | `CV#<conversation>` | `TRAIL#<time>#<random>` | audit entry |
+//! | `CV#<conversation>` | `UPLOAD#<place>#<position>` | file copied to Pipedrive |
 //! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
 //! | `CH#<channel>#PM#<provider's id>` | `PM` | provider's message id → message |
 //! | `RELEASE#<company>#<user>` | `RELEASE` | chore: outboxes held for the installation may go on |
 //! | `KEYS#<company>` | `<key id>` | API key |
 //! | `IDEM#<key id>#<hash of a call>` | `IDEM` | a call that may be repeated, and its answer |
 //! | `LOCK#<company>#<name>` | `LOCK` | a name that one call holds |
+//! | `INTENT#<company>#<name>` | `INTENT` | something about to be created in Pipedrive |
+//! | `LINK#<company>#<record>` | `<conversation>` | conversation linked to a person, deal or lead |
+//! | `BUDGET#<company>` | `<day>` | what tokens of Pipedrive's were spent on |
 //! | `WALK#<company>#<user>#<list>` | `WALK` | where the parts of a list of Pipedrive's begin |
 //! | `CO#<company>#EMAIL#<address>`, `CO#<company>#PHONE#<last digits>` | `PERSON` | address or number → person |
 //! | `CO#<company>#PERSON#<person>` | `CONTACT` | what we know of a contact |
@@ -29,10 +35,12 @@ use crate::{
     model::{
         channel::ProviderKind,
         contact::{Email, Phone},
+        day::Day,
         ids::{
             AccountId, ChannelId, CompanyId, ContactKey, ConversationId, KeyId, ListId, MessageId, PersonId, Place,
             ProviderMessageId, UserId,
         },
+        record::RecordRef,
         time::Timestamp,
     },
 };
@@ -59,6 +67,10 @@ pub(super) const CHANNEL_PREFIX: &str = "CH#";
 pub(super) const INSTALLATION_PREFIX: &str = "US#";
 /// Begins the sort key of a message.
 pub(super) const MESSAGE_PREFIX: &str = "M#";
+/// Begins the sort key of a note. Sorts after the messages.
+pub(super) const NOTE_PREFIX: &str = "NOTE#";
+/// Begins the sort key of an audit entry. Sorts after the messages.
+pub(super) const AUDIT_PREFIX: &str = "TRAIL#";
 /// Begins the `due_shard` of a channel whose past is being imported.
 pub(super) const IMPORT_PREFIX: &str = "import#";
 /// Begins the `due_shard` of a conversation that `deliver` should look at.
@@ -108,6 +120,31 @@ impl Key {
 
     pub(super) fn message(id: &MessageId) -> Self {
         Self::new(conversation_partition(&id.conversation()), message_sort(&id.place()))
+    }
+
+    pub(super) fn note(id: &ConversationId, day: &Day, part: u32) -> Self {
+        Self::new(conversation_partition(id), format!("{}{part:04}", notes_sort(day)))
+    }
+
+    /// Entries of the same moment are told apart by `random`.
+    pub(super) fn audit(id: &ConversationId, at: Timestamp, random: u32) -> Self {
+        Self::new(conversation_partition(id), format!("{AUDIT_PREFIX}{:015}#{random:08x}", at.millis()))
+    }
+
+    pub(super) fn upload(id: &ConversationId, place: &Place, position: usize) -> Self {
+        Self::new(conversation_partition(id), format!("UPLOAD#{place}#{position}"))
+    }
+
+    pub(super) fn intent(company: CompanyId, name: &str) -> Self {
+        Self::new(format!("INTENT#{company}#{name}"), "INTENT")
+    }
+
+    pub(super) fn linked(company: CompanyId, record: &RecordRef, id: &ConversationId) -> Self {
+        Self::new(linked_partition(company, record), id.as_str())
+    }
+
+    pub(super) fn budget(company: CompanyId, day: &Day) -> Self {
+        Self::new(budget_partition(company), day.as_str())
     }
 
     pub(super) fn contact(channel: &ChannelId, key: &ContactKey) -> Self {
@@ -168,6 +205,11 @@ impl Key {
     /// The partition.
     pub(super) fn partition(&self) -> &str {
         &self.pk
+    }
+
+    /// The sort key.
+    pub(super) fn sort(&self) -> &str {
+        &self.sk
     }
 
     /// As the table's client takes it.
@@ -231,6 +273,21 @@ pub(super) fn list_partition(company: CompanyId, list: &ListId) -> String {
 /// Partition of a conversation and its messages.
 pub(super) fn conversation_partition(id: &ConversationId) -> String {
     format!("CV#{id}")
+}
+
+/// Begins the sort keys of a day's notes.
+pub(super) fn notes_sort(day: &Day) -> String {
+    format!("{NOTE_PREFIX}{day}#")
+}
+
+/// Partition of the conversations linked to a record.
+pub(super) fn linked_partition(company: CompanyId, record: &RecordRef) -> String {
+    format!("LINK#{company}#{record}")
+}
+
+/// Partition of what a company's tokens were spent on.
+pub(super) fn budget_partition(company: CompanyId) -> String {
+    format!("BUDGET#{company}")
 }
 
 /// Sort key of a message.

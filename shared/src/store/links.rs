@@ -12,7 +12,7 @@ use super::{
     change::Change,
     conversations,
     keys::{BY_COMPANY, Key},
-    records::{from_item, number, time, to_value},
+    records::{from_item, time, to_value},
     write::Transacted,
 };
 use crate::{
@@ -73,9 +73,7 @@ impl ContactStore for Table {
             change.phone.as_ref().map(|phone| Key::person_of_phone(company, phone)),
         ];
         for key in ways.into_iter().flatten() {
-            let mut item = key.attributes();
-            item.insert("person".to_owned(), number(person.0));
-            items.push(Change::default().put(self, item)?);
+            items.push(self.way_to_person(&key, person)?);
         }
         let mut record = Change::default();
         if let Some((origin, at)) = &change.created {
@@ -126,17 +124,8 @@ impl Table {
         person: PersonId,
         conversation: &Conversation,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let change = Change::default()
-            .when("#company = :company")
-            .value(":company", number(company.0))
-            .set("#person = :person")
-            .value(":person", number(person.0));
-        let before = conversation.person;
-        let change = match before {
-            None => change.when("attribute_not_exists(#person)"),
-            Some(before) => change.when("#person = :before").value(":before", number(before.0)),
-        };
-        let mut items = vec![change.update(self, &Key::conversation(&conversation.id))?];
+        let before = conversation.record.person();
+        let mut items = self.relinked(conversation, &conversation.record.moved_to(person))?;
         if let Some(before) = before.filter(|before| *before != person) {
             let ids = AttributeValue::Ss(vec![conversation.id.to_string()]);
             let taken = Change::default().take("#conversations :conversations").value(":conversations", ids);

@@ -6,6 +6,8 @@
 //! conversations and of what is due come from indexes and may lag.
 
 mod api_keys;
+mod audit;
+mod budget;
 mod change;
 mod channels;
 mod contacts;
@@ -15,14 +17,17 @@ mod edits;
 mod idempotency;
 mod inbox;
 mod installations;
+mod intents;
 mod keys;
 mod links;
 mod locks;
 mod media;
 mod messages;
+mod notes;
 mod outbox;
 mod read;
 mod receive;
+mod record_links;
 mod records;
 mod references;
 mod removal;

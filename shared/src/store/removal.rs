@@ -12,13 +12,14 @@ use super::{
     conversations,
     keys::{BY_CHANNEL, CONVERSATION, Key, SK, conversation_partition},
     read::Unprocessed,
-    records::field,
+    records::{field, number},
     unavailable,
     write::{ATTEMPTS, Transacted, pause},
 };
 use crate::{
     inbox::ports::StoreError,
     model::{
+        contact::Phone,
         conversation::Conversation,
         ids::{ChannelId, ContactKey, ConversationId, ProviderMessageId},
     },
@@ -48,9 +49,15 @@ impl Table {
             self.forget_name(channel, name, id).await?;
         }
         self.erase_messages(channel, id).await?;
+        if let Some(stored) = &stored {
+            self.forget_links(stored).await?;
+        }
         let late = self.read_conversation(id).await?;
         self.delete_all(vec![Key::conversation(id)]).await?;
         self.erase_messages(channel, id).await?;
+        if let Some(late) = &late {
+            self.forget_links(late).await?;
+        }
         // A name that was learned meanwhile must not lead to what is no more.
         for name in &merged(&names, late.as_ref().map_or(&[], |late| &late.customer.keys)) {
             self.forget_name(channel, name, id).await?;
@@ -65,6 +72,21 @@ impl Table {
             .text(":conversation", id.as_str());
         let delete = leads_here.delete(self, &Key::contact(channel, name))?;
         match self.transact(ERASE, vec![delete]).await? {
+            Transacted::Done | Transacted::Refused(_) => Ok(()),
+        }
+    }
+
+    /// Deletes the ways from Pipedrive's records to the conversation, and from its customer's number to the person.
+    async fn forget_links(&self, conversation: &Conversation) -> Result<(), StoreError> {
+        let records = conversation.record.records.all();
+        self.delete_all(records.map(|record| Key::linked(conversation.company, &record, &conversation.id)).collect()).await?;
+        let phone = conversation.customer.phone.as_deref().and_then(Phone::parse);
+        let (Some(person), Some(phone)) = (conversation.record.person(), phone) else { return Ok(()) };
+        let leads_there = Change::default()
+            .when("attribute_not_exists(#PK) OR #person = :person")
+            .value(":person", number(person.0))
+            .delete(self, &Key::person_of_phone(conversation.company, &phone))?;
+        match self.transact(ERASE, vec![leads_there]).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }

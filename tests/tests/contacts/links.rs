@@ -37,7 +37,7 @@ async fn stored(world: &World, id: &ConversationId) -> Conversation {
 }
 
 async fn linked(world: &World, id: &ConversationId) -> Option<String> {
-    stored(world, id).await.person.map(|person: PersonId| person.to_string())
+    stored(world, id).await.record.person().map(|person: PersonId| person.to_string())
 }
 
 async fn conversations_of(caller: &Caller, contact: &str) -> serde_json::Value {

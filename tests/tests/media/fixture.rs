@@ -26,6 +26,7 @@ use shared::{
         conversation::{Conversation, ConversationState, Customer, Stamp},
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, UserId},
         message::{Direction, Message},
+        record::Link,
         time::Timestamp,
     },
     providers::{
@@ -362,7 +363,7 @@ pub(crate) fn conversation(channel: &ChannelId, owner: UserId, name: &str) -> Co
         unread: 0,
         reply_by: None,
         outbox: BTreeMap::new(),
-        person: None,
+        record: Link::default(),
         rest: None,
     }
 }

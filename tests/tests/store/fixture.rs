@@ -16,6 +16,7 @@ use shared::{
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
         installation::{Installation, InstallationState},
         message::{Direction, FailureReason, Message, Sending},
+        record::{ChannelSettings, Link},
         status::Status,
         time::Timestamp,
     },
@@ -136,6 +137,7 @@ pub(crate) fn channel() -> Channel {
         provider_type: "whatsapp".to_owned(),
         state: ChannelState::Active,
         delivery: Delivery::Channels,
+        settings: ChannelSettings::default(),
         group: None,
         problem: None,
         import: None,
@@ -157,7 +159,7 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
         reply_by: None,
         outbox: std::collections::BTreeMap::new(),
         rest: None,
-        person: None,
+        record: Link::default(),
     }
 }
 
@@ -204,6 +206,7 @@ pub(crate) fn installation(user: UserId) -> Installation {
         user,
         company_name: "Pigeons Ltd".to_owned(),
         user_name: "Sam".to_owned(),
+        timezone: String::new(),
         api_domain: "https://pigeons.pipedrive.com".to_owned(),
         public_url: "https://example.org".to_owned(),
         state: InstallationState::Connected,

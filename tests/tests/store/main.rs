@@ -10,6 +10,7 @@ mod lists;
 mod media;
 mod parts;
 mod receive;
+mod record_links;
 mod removal;
 mod send;
 mod status;

@@ -1,0 +1,3 @@
+//! The delivery to Pipedrive's records: whom a conversation is with, what it is linked to, and its transcript in notes.
+
+pub mod ports;

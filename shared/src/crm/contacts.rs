@@ -77,6 +77,7 @@ async fn create_alone(
         name: Some(name),
         emails: Some(vec![work(new.email.as_str())]),
         phones: phone.as_ref().map(|phone| vec![work(phone.as_str())]),
+        ..PersonFields::default()
     };
     let person = ports.acting.call(|access| {
         let fields = &fields;
@@ -151,6 +152,7 @@ async fn update_alone(
         name: change.attributes.name.and_then(Name::given).filter(|name| *name != person.name),
         emails: new_email.as_ref().map(|email| first(email.as_str(), &person.emails, |known| email.is(known))),
         phones: new_phone.as_ref().map(|phone| first(phone.as_str(), &person.phones, |known| phone.is(known))),
+        ..PersonFields::default()
     };
     if fields != PersonFields::default() {
         let call = ports.acting.call(|access| {

@@ -48,6 +48,7 @@ pub async fn create(ports: &DealPorts<'_>, new: DealCreate) -> Result<SavedDeal,
         pipeline: Some(pipeline),
         stage: Some(stage.id),
         expected_close_date: attributes.closing_date.map(String::from),
+        ..DealFields::default()
     };
     let held = lock(ports, vec![(person.id, pipeline)]).await?;
     let made = held.end(create_alone(ports, &person, pipeline, &fields).await).await?;
@@ -125,6 +126,7 @@ pub async fn update(ports: &DealPorts<'_>, id: DealId, change: DealUpdate) -> Re
         pipeline: (pipeline != before.pipeline).then_some(pipeline),
         stage: stage.map(|stage| stage.id),
         expected_close_date: attributes.closing_date.map(String::from),
+        ..DealFields::default()
     };
     if fields == DealFields::default() {
         return Ok(DealUpdated { id: id.to_string() });

@@ -116,6 +116,7 @@ impl CrmError {
             PipedriveError::RateLimited { retry_after } => {
                 Self::TooManyRequests { retry_after: retry_after.unwrap_or(PIPEDRIVE_WAIT) }
             }
+            PipedriveError::BudgetSpent { probe_after } => Self::TooManyRequests { retry_after: probe_after },
             other => Self::Pipedrive(other),
         }
     }

@@ -372,6 +372,7 @@ fn registration_error(error: PipedriveError, now: Timestamp) -> InboxError {
         PipedriveError::RateLimited { retry_after } => {
             InboxError::RateLimited { retry_at: now.plus(retry_after.unwrap_or(RATE_LIMIT_WAIT)) }
         }
+        PipedriveError::BudgetSpent { probe_after } => InboxError::RateLimited { retry_at: now.plus(probe_after) },
         error => InboxError::Pipedrive(error),
     }
 }

@@ -298,6 +298,7 @@ impl Round<'_> {
         };
         let asked = match error {
             PipedriveError::RateLimited { retry_after } => *retry_after,
+            PipedriveError::BudgetSpent { probe_after } => Some(*probe_after),
             PipedriveError::AccountClosed | PipedriveError::Gone { .. } | PipedriveError::Unauthorized => Some(LONG_WAIT),
             _ => None,
         };
@@ -318,7 +319,13 @@ fn is_final(error: &PipedriveError) -> bool {
 /// Errors that say nothing about the message, but about what the company or the user may do: it waits for as long as
 /// they last.
 fn is_company_wide(error: &PipedriveError) -> bool {
-    matches!(error, PipedriveError::AccountClosed | PipedriveError::Gone { .. } | PipedriveError::Unauthorized)
+    matches!(
+        error,
+        PipedriveError::AccountClosed
+            | PipedriveError::BudgetSpent { .. }
+            | PipedriveError::Gone { .. }
+            | PipedriveError::Unauthorized
+    )
 }
 
 fn stop_for(error: TokenError) -> Result<Stop, StoreError> {

@@ -16,7 +16,7 @@ use crate::{
         ids::{CompanyId, UserId},
         installation::{Installation, InstallationState},
     },
-    pipedrive::{Access, ChannelsApi, OAuth, Users, error::PipedriveError},
+    pipedrive::{Access, ChannelsApi, OAuth, Users, error::PipedriveError, spend::Spend},
     providers::Registry,
     secrets::SecretCache,
     telemetry,
@@ -66,7 +66,8 @@ pub async fn complete(
         // Where the tokens may be used is not known, so they cannot be.
         InboxError::Pipedrive(PipedriveError::Transient { code: "api_domain".to_owned() })
     })?;
-    let access = Access { api_domain: api_domain.clone(), token: grant.access_token.clone(), version: 0 };
+    let access =
+        Access { api_domain: api_domain.clone(), token: grant.access_token.clone(), version: 0, spend: Spend::default() };
     let me = ports.users.me(&access).await.map_err(InboxError::Pipedrive)?;
     let before = ports.store.installation(me.company, me.user).await?;
     let now = ports.clock.now();

@@ -17,7 +17,7 @@ use crate::{
         installation::{Installation, InstallationState},
         time::Timestamp,
     },
-    pipedrive::{Access, Grant, OAuth, error::PipedriveError},
+    pipedrive::{Access, Grant, OAuth, error::PipedriveError, spend::Spend},
     seal::{SealError, Sealed, Vault},
     secrets::{SecretCache, SecretsError},
 };
@@ -143,6 +143,7 @@ impl Tokens<'_> {
             api_domain: installation.api_domain.clone(),
             token: SecretString::from(pair.access),
             version: installation.version,
+            spend: Spend::default(),
         };
         Ok((installation, access))
     }

@@ -136,6 +136,10 @@ number_id! {
     /// A file in Pipedrive.
     FileId
 }
+number_id! {
+    /// A webhook that is registered with Pipedrive.
+    WebhookId
+}
 
 text_id! {
     /// A lead in Pipedrive: a UUID.

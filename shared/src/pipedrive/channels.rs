@@ -11,6 +11,7 @@ use super::{
     Access, ChannelsApi, Receipt, Registration,
     client::{Answer, Client},
     error::PipedriveError,
+    price::Call,
 };
 use crate::{
     media::FileLink,
@@ -111,7 +112,7 @@ impl ChannelsApi for Client {
     /// is not offered (any more).
     async fn register(&self, access: &Access, channel: &Registration<'_>) -> Result<(), PipedriveError> {
         let request = self.http.post(self.v1(access, "/channels")).json(&ChannelBody::from(channel));
-        let answer = Self::call(access, request).await?;
+        let answer = Self::call(access, Call::RegisterChannel, request).await?;
         registration_error(&answer).map_or_else(|| answer.accepted(), Err)
     }
 
@@ -119,7 +120,7 @@ impl ChannelsApi for Client {
     async fn receive(&self, access: &Access, message: &Receipt<'_>) -> Result<(), PipedriveError> {
         let push = async |written: Written| {
             let request = self.http.post(self.v1(access, "/channels/messages/receive"));
-            Self::call(access, request.json(&MessageBody::new(message, written))).await
+            Self::call(access, Call::ReceiveMessage, request.json(&MessageBody::new(message, written))).await
         };
         let mut answer = push(Timestamp::rfc3339).await?;
         if answer.status() == 400 {
@@ -135,7 +136,7 @@ impl ChannelsApi for Client {
     /// [`PipedriveError::NotFound`] means that it is done already.
     async fn delete_channel(&self, access: &Access, channel: &ChannelId) -> Result<(), PipedriveError> {
         let path = format!("/channels/{}", segment(channel.as_str()));
-        Self::call(access, self.http.delete(self.v1(access, &path))).await?.accepted()
+        Self::call(access, Call::DeleteChannel, self.http.delete(self.v1(access, &path))).await?.accepted()
     }
 
     /// [`PipedriveError::NotFound`] means that it is done already; only the installation's owner is let in.
@@ -146,7 +147,7 @@ impl ChannelsApi for Client {
         conversation: &ConversationId,
     ) -> Result<(), PipedriveError> {
         let path = format!("/channels/{}/conversations/{}", segment(channel.as_str()), segment(conversation.as_str()));
-        Self::call(access, self.http.delete(self.v1(access, &path))).await?.accepted()
+        Self::call(access, Call::DeleteConversation, self.http.delete(self.v1(access, &path))).await?.accepted()
     }
 }
 

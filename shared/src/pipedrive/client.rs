@@ -3,28 +3,19 @@
 //! One call is one request: nothing is repeated here. Answers are read up to one megabyte; no error holds a
 //! part of a request or an answer, apart from Pipedrive's own error code.
 
-use std::time::Duration;
-
 use reqwest::{
     RequestBuilder, StatusCode,
-    header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap},
 };
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Access, error::PipedriveError};
+use super::{Access, error::PipedriveError, limits, price::Call};
 use crate::http::client::LazyClient;
 
 /// Longest answer that is read. Pipedrive's are a few kilobytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-/// Longest wait that a rate limit may ask of us. A daily budget can be away for longer, but may be topped up meanwhile.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
-/// How long to wait when the company's daily budget is used up.
-const DAILY_BUDGET_WAIT: Duration = Duration::from_mins(30);
-/// Whether `x-ratelimit-reset` is a duration or a point in time is not documented; a duration is never this long.
-const SMALLEST_EPOCH: i64 = 1_000_000;
-
 /// Pipedrive's API and OAuth server.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -74,9 +65,21 @@ impl Client {
         valid.then(|| base.to_owned())
     }
 
-    /// Sends a request for the installation and reads the answer, whatever its status.
-    pub(super) async fn call(access: &Access, request: RequestBuilder) -> Result<Answer, PipedriveError> {
-        send(request.bearer_auth(access.token.expose_secret())).await
+    /// Sends a request for the installation and reads the answer, whatever its status. It is charged to the access unless
+    /// Pipedrive says that it did nothing, or never heard of it.
+    pub(super) async fn call(access: &Access, call: Call, request: RequestBuilder) -> Result<Answer, PipedriveError> {
+        let result = send(request.bearer_auth(access.token.expose_secret())).await;
+        match &result {
+            Ok(answer) => {
+                if !matches!(answer.status(), 401 | 402 | 429) {
+                    access.spend.charge(call);
+                }
+                access.spend.note(limits::daily(&answer.headers), limits::burst(&answer.headers));
+            }
+            Err(PipedriveError::Transient { code }) if code == "connect" => {}
+            Err(_) => access.spend.charge(call),
+        }
+        result
     }
 }
 
@@ -164,11 +167,11 @@ impl Answer {
             401 => PipedriveError::Unauthorized,
             402 => PipedriveError::AccountClosed,
             403 if code == "ADMIN_ONLY" => PipedriveError::AdminOnly,
-            403 if self.is_html() => PipedriveError::RateLimited { retry_after: self.retry_after() },
+            403 if self.is_html() => PipedriveError::RateLimited { retry_after: limits::retry_after(&self.headers) },
             403 => PipedriveError::Forbidden { code },
             404 => PipedriveError::NotFound,
             status @ (405 | 410) => PipedriveError::Gone { status },
-            429 => PipedriveError::RateLimited { retry_after: self.retry_after() },
+            429 => limits::refusal(&self.headers),
             // Too slow, too early: both pass.
             status @ (408 | 425) => PipedriveError::Transient { code: format!("http_{status}") },
             status @ 400..=499 => PipedriveError::Invalid { status, code },
@@ -182,57 +185,22 @@ impl Answer {
     }
 
     fn is_html(&self) -> bool {
-        let typed = self.text_header(CONTENT_TYPE.as_str()).is_some_and(|v| v.trim_start().starts_with("text/html"));
+        let typed =
+            self.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().trim_ascii_start().starts_with(b"text/html"));
         typed || self.body.trim_ascii_start().starts_with(b"<")
     }
-
-    fn text_header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    fn number_header(&self, name: &str) -> Option<i64> {
-        self.text_header(name)?.trim().parse().ok()
-    }
-
-    /// How long the rate limit lasts: `Retry-After` in seconds or as a date, else `x-ratelimit-reset`; longer when the
-    /// daily budget is used up.
-    fn retry_after(&self) -> Option<Duration> {
-        let retry_after = self.text_header(RETRY_AFTER.as_str());
-        let asked = retry_after
-            .and_then(|text| text.trim().parse().ok().or_else(|| Some(http_date(text)? - self.sent_at()?)))
-            .or_else(|| match self.number_header("x-ratelimit-reset")? {
-                epoch if epoch > SMALLEST_EPOCH => Some(epoch - self.sent_at()?),
-                seconds => Some(seconds),
-            })
-            .map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
-        let budget_is_empty = self.number_header("x-daily-ratelimit-token-remaining").is_some_and(|left| left <= 0);
-        let wait = if budget_is_empty { asked.max(Some(DAILY_BUDGET_WAIT)) } else { asked };
-        wait.map(|wait| wait.min(MAX_RETRY_AFTER))
-    }
-
-    /// When the server says that it answered, in seconds. Its dates are compared with its own clock, not with ours.
-    fn sent_at(&self) -> Option<i64> {
-        http_date(self.text_header(DATE.as_str())?)
-    }
-}
-
-/// Seconds since the epoch of a date as HTTP headers write it.
-fn http_date(text: &str) -> Option<i64> {
-    jiff::fmt::rfc2822::parse(text.trim()).ok().map(|date| date.timestamp().as_second())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::pipedrive::testing::{access, stub};
 
     async fn error_of(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> PipedriveError {
         let stub = stub(status, headers, body).await;
-        Client::call(&access("https://acme.pipedrive.com"), stub.http.get(&stub.url)).await.unwrap().error()
-    }
-
-    fn limited(seconds: u64) -> PipedriveError {
-        PipedriveError::RateLimited { retry_after: Some(Duration::from_secs(seconds)) }
+        Client::call(&access("https://acme.pipedrive.com"), Call::Me, stub.http.get(&stub.url)).await.unwrap().error()
     }
 
     fn transient(code: &str) -> PipedriveError {
@@ -274,22 +242,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rate_limits_say_how_long() {
-        let date = ("date", "Fri, 20 Nov 2026 10:00:00 GMT");
-        for (headers, expected) in [
-            (vec![("retry-after", "7")], limited(7)),
-            (vec![("retry-after", "86400")], limited(3600)),
-            (vec![("retry-after", "-3")], limited(0)),
-            (vec![("retry-after", "Fri, 20 Nov 2026 10:01:30 GMT"), date], limited(90)),
-            (vec![("retry-after", "Fri, 20 Nov 2026 09:00:00 GMT"), date], limited(0)),
-            (vec![("retry-after", "soon")], PipedriveError::RateLimited { retry_after: None }),
-            (vec![("x-ratelimit-reset", "2")], limited(2)),
-            (vec![("x-ratelimit-reset", "1795168860"), date], limited(60)),
-            (vec![("retry-after", "7"), ("x-ratelimit-reset", "2")], limited(7)),
-            (vec![("retry-after", "7"), ("x-daily-ratelimit-token-remaining", "0")], limited(1800)),
-        ] {
-            assert_eq!(error_of(429, &headers, "").await, expected, "{headers:?}");
+    async fn limits_tell_a_burst_from_an_empty_budget() {
+        let spent = PipedriveError::BudgetSpent { probe_after: Duration::from_mins(30) };
+        let burst = PipedriveError::RateLimited { retry_after: Some(Duration::from_secs(2)) };
+        assert_eq!(error_of(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2")], "").await, burst);
+        assert_eq!(error_of(429, &[("x-daily-ratelimit-token-remaining", "0")], "{}").await, spent);
+    }
+
+    #[tokio::test]
+    async fn what_pipedrive_did_is_charged() {
+        let left = [("x-daily-ratelimit-token-remaining", "41"), ("x-ratelimit-remaining", "9")];
+        for (status, tokens) in [(200, 20), (404, 20), (500, 20), (400, 20), (403, 20), (401, 0), (402, 0), (429, 0)] {
+            let stub = stub(status, &left, "{}").await;
+            let access = access(&stub.url);
+            Client::call(&access, Call::SearchPersons, stub.http.get(&stub.url)).await.unwrap();
+            let tally = access.spend.tally();
+            assert_eq!((tally.tokens(), tally.daily.map(|daily| daily.remaining)), (tokens, Some(41)), "{status}");
+            assert_eq!(tally.burst.map(|burst| burst.remaining), Some(9));
         }
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let access = access(&url);
+        let http = reqwest::Client::builder().build().unwrap();
+        let ask = || http.get(&url).timeout(Duration::from_millis(50));
+        Client::call(&access, Call::CreateNote, ask()).await.unwrap_err();
+        assert_eq!(access.spend.take().tokens(), 10, "it may have come about");
+        drop(silent);
+        Client::call(&access, Call::CreateNote, ask()).await.unwrap_err();
+        assert_eq!(access.spend.take().tokens(), 0, "it never arrived");
     }
 
     #[tokio::test]
@@ -301,7 +281,7 @@ mod tests {
             (200, r#"{"success":false}"#, Err(unreadable())),
         ] {
             let stub = stub(status, &[], body).await;
-            let answer = Client::call(&access(&stub.url), stub.http.get(&stub.url)).await.unwrap();
+            let answer = Client::call(&access(&stub.url), Call::Me, stub.http.get(&stub.url)).await.unwrap();
             assert_eq!(answer.accepted(), expected, "{status} {body}");
         }
     }

@@ -8,11 +8,12 @@ use super::{
     Access, Batch, Deal, DealFields, DealFilter, DealsApi, MAX_BATCH,
     client::Client,
     error::PipedriveError,
-    records::{Many, One, moment, or_default, related},
+    price::Call,
+    records::{Many, One, moment, or_default, related, user},
 };
 use crate::{
     http::number,
-    model::ids::{DealId, PersonId, PipelineId, StageId},
+    model::ids::{DealId, PersonId, PipelineId, StageId, UserId},
 };
 
 #[derive(Deserialize)]
@@ -27,6 +28,8 @@ struct Record {
     currency: Option<String>,
     #[serde(default)]
     person_id: Value,
+    #[serde(default)]
+    owner_id: Value,
     #[serde(deserialize_with = "number::deserialize")]
     pipeline_id: u64,
     #[serde(deserialize_with = "number::deserialize")]
@@ -53,6 +56,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     person_id: Option<PersonId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    owner_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<PipelineId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_id: Option<StageId>,
@@ -68,6 +73,7 @@ impl Record {
             value: self.value,
             currency: self.currency,
             person: related(&self.person_id).map(PersonId),
+            owner: user(&self.owner_id),
             pipeline: PipelineId(self.pipeline_id),
             stage: StageId(self.stage_id),
             status: self.status,
@@ -84,6 +90,7 @@ impl<'a> From<&'a DealFields> for Body<'a> {
             title: fields.title.as_deref(),
             value: fields.value.as_ref(),
             person_id: fields.person,
+            owner_id: fields.owner,
             pipeline_id: fields.pipeline,
             stage_id: fields.stage,
             expected_close_date: fields.expected_close_date.as_deref(),
@@ -94,7 +101,7 @@ impl<'a> From<&'a DealFields> for Body<'a> {
 #[async_trait]
 impl DealsApi for Client {
     async fn deal(&self, access: &Access, id: DealId) -> Result<Deal, PipedriveError> {
-        let answer = Self::call(access, self.http.get(self.v2(access, &format!("/deals/{id}")))).await?;
+        let answer = Self::call(access, Call::Deal, self.http.get(self.v2(access, &format!("/deals/{id}")))).await?;
         answer.data::<One<Record>>()?.data.deal().ok_or(PipedriveError::NotFound)
     }
 
@@ -115,18 +122,31 @@ impl DealsApi for Client {
         query.extend(filter.stage.map(|id| ("stage_id", id.to_string())));
         query.extend(filter.status.map(|status| ("status", status.to_owned())));
         query.extend(after.map(|cursor| ("cursor", cursor.to_owned())));
-        let answer = Self::call(access, self.http.get(self.v2(access, "/deals")).query(&query)).await?;
+        let answer = Self::call(access, Call::Deals, self.http.get(self.v2(access, "/deals")).query(&query)).await?;
         Ok(answer.data::<Many<Record>>()?.batch(Record::deal))
+    }
+
+    async fn open_deals_of(&self, access: &Access, person: PersonId, limit: usize) -> Result<Vec<Deal>, PipedriveError> {
+        let (person, limit) = (person.to_string(), limit.clamp(1, MAX_BATCH).to_string());
+        let query = [
+            ("person_id", person.as_str()),
+            ("status", "open"),
+            ("sort_by", "add_time"),
+            ("sort_direction", "desc"),
+            ("limit", &limit),
+        ];
+        let answer = Self::call(access, Call::Deals, self.http.get(self.v2(access, "/deals")).query(&query)).await?;
+        Ok(answer.data::<Many<Record>>()?.batch(Record::deal).items)
     }
 
     async fn create_deal(&self, access: &Access, fields: &DealFields) -> Result<Deal, PipedriveError> {
         let request = self.http.post(self.v2(access, "/deals")).json(&Body::from(fields));
-        Self::call(access, request).await?.data::<One<Record>>()?.data.deal().ok_or(PipedriveError::NotFound)
+        Self::call(access, Call::CreateDeal, request).await?.data::<One<Record>>()?.data.deal().ok_or(PipedriveError::NotFound)
     }
 
     async fn update_deal(&self, access: &Access, id: DealId, fields: &DealFields) -> Result<Deal, PipedriveError> {
         let request = self.http.patch(self.v2(access, &format!("/deals/{id}"))).json(&Body::from(fields));
-        Self::call(access, request).await?.data::<One<Record>>()?.data.deal().ok_or(PipedriveError::NotFound)
+        Self::call(access, Call::UpdateDeal, request).await?.data::<One<Record>>()?.data.deal().ok_or(PipedriveError::NotFound)
     }
 }
 
@@ -139,7 +159,7 @@ mod tests {
 
     fn offer() -> Value {
         json!({
-            "id": 33, "title": "Offer", "value": 2300.5, "currency": "EUR", "person_id": 8, "org_id": null, "stage_id": 2,
+            "id": 33, "title": "Offer", "value": 2300.5, "currency": "EUR", "person_id": 8, "owner_id": 11, "org_id": null, "stage_id": 2,
             "pipeline_id": 1, "status": "open", "is_deleted": false, "expected_close_date": "2026-12-24",
             "add_time": "2026-01-01T00:00:00Z", "update_time": "2026-01-02T00:00:00Z",
         })
@@ -152,6 +172,15 @@ mod tests {
         assert_eq!((deal.id, deal.person, deal.pipeline, deal.stage), (DealId(33), Some(PersonId(8)), PipelineId(1), StageId(2)));
         assert_eq!((deal.value.as_ref().map(ToString::to_string).as_deref(), deal.is_open()), (Some("2300.5"), true));
         assert_eq!(stub.only_request().path, "/api/v2/deals/33");
+    }
+
+    #[tokio::test]
+    async fn the_open_ones_of_a_person_are_listed_newest_first() {
+        let stub = stub(200, &[], json!({"success": true, "data": [offer()]}).to_string()).await;
+        let deals = stub.client().open_deals_of(&access(&stub.url), PersonId(8), 5).await.unwrap();
+        assert_eq!(deals.iter().map(|deal| (deal.id, deal.owner)).collect::<Vec<_>>(), [(DealId(33), Some(UserId(11)))]);
+        let path = "/api/v2/deals?person_id=8&status=open&sort_by=add_time&sort_direction=desc&limit=5";
+        assert_eq!(stub.only_request().path, path);
     }
 
     #[tokio::test]
@@ -179,6 +208,7 @@ mod tests {
             pipeline: Some(PipelineId(1)),
             stage: Some(StageId(2)),
             expected_close_date: Some("2026-12-24".to_owned()),
+            ..DealFields::default()
         };
         one.client().create_deal(&access(&one.url), &fields).await.unwrap();
         let moved = DealFields { stage: Some(StageId(3)), ..DealFields::default() };

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use super::limits;
+
+/// Longest time for which a burst can keep us out, with room for clocks and waits.
+const LONGEST_BURST: Duration = Duration::from_secs(10);
+
 /// An error from Pipedrive's API or OAuth server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PipedriveError {
@@ -43,11 +48,18 @@ pub enum PipedriveError {
     /// The company's account is not open (unpaid, trial over).
     #[error("the company's account is closed")]
     AccountClosed,
-    /// Too many requests.
+    /// Too many requests at once.
     #[error("rate limited")]
     RateLimited {
         /// How long Pipedrive asks us to wait, if it says.
         retry_after: Option<Duration>,
+    },
+    /// The company's budget of the day is used up: every call is refused until it is filled again, at some midnight or
+    /// because the company buys more.
+    #[error("the company's daily budget is used up")]
+    BudgetSpent {
+        /// After how long it is worth a cheap try.
+        probe_after: Duration,
     },
     /// A fault that may pass: server error, timeout, no connection, an unreadable answer.
     #[error("failed ({code})")]
@@ -71,7 +83,44 @@ impl PipedriveError {
             Self::InvalidGrant => "invalid_grant",
             Self::AccountClosed => "account_closed",
             Self::RateLimited { .. } => "rate_limited",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::Transient { code } => code,
         }
+    }
+
+    /// Whether the company's plan has no room for one more of what was to be created (Pipedrive, Usage limits).
+    pub fn is_capped(&self) -> bool {
+        matches!(self, Self::Forbidden { code } | Self::Invalid { code, .. } if code.starts_with("feature_capping"))
+    }
+
+    /// The error, for somebody who has met it `times` in a row over `span`: bursts are over after two seconds, so a rate
+    /// limit that is still there after three tries and ten seconds is an empty budget that Pipedrive did not tell as one.
+    #[must_use]
+    pub fn persisting(self, times: u32, span: Duration) -> Self {
+        match self {
+            Self::RateLimited { .. } if times >= 3 && span > LONGEST_BURST => limits::exhausted(),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_stays_is_an_empty_budget() {
+        let limited = PipedriveError::RateLimited { retry_after: None };
+        let (short, long) = (Duration::from_secs(10), Duration::from_secs(11));
+        assert_eq!(limited.clone().persisting(3, long), PipedriveError::BudgetSpent { probe_after: Duration::from_mins(30) });
+        assert_eq!(limited.clone().persisting(2, long), limited);
+        assert_eq!(limited.clone().persisting(9, short), limited);
+        assert_eq!(PipedriveError::NotFound.persisting(9, long), PipedriveError::NotFound);
+    }
+
+    #[test]
+    fn full_plans_are_known_by_their_code() {
+        let forbidden = |code: &str| PipedriveError::Forbidden { code: code.to_owned() };
+        assert!(forbidden("feature_capping_deals_limit").is_capped() && !forbidden("").is_capped());
     }
 }

@@ -8,9 +8,13 @@ use super::{
     Access, Batch, FoundPerson, Labelled, MAX_BATCH, Person, PersonFields, PersonsApi, SearchField,
     client::Client,
     error::PipedriveError,
-    records::{Many, One, moment, or_default},
+    price::Call,
+    records::{Many, One, moment, or_default, user},
 };
-use crate::{http::number, model::ids::PersonId};
+use crate::{
+    http::number,
+    model::ids::{PersonId, UserId},
+};
 
 /// Most persons that a search brings. An address or a number that more persons share tells nothing.
 const MAX_FOUND: usize = 100;
@@ -26,7 +30,11 @@ struct Record {
     #[serde(default, deserialize_with = "or_default")]
     phones: Vec<Entry>,
     #[serde(default)]
+    owner_id: Value,
+    #[serde(default)]
     add_time: Option<String>,
+    #[serde(default)]
+    update_time: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     is_deleted: bool,
 }
@@ -57,6 +65,8 @@ struct Body<'a> {
     emails: Option<Vec<EntryBody<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phones: Option<Vec<EntryBody<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_id: Option<UserId>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +89,10 @@ struct FoundRecord {
     #[serde(deserialize_with = "number::deserialize")]
     id: u64,
     #[serde(default, deserialize_with = "or_default")]
+    name: String,
+    #[serde(default)]
+    owner: Value,
+    #[serde(default, deserialize_with = "or_default")]
     emails: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     phones: Vec<String>,
@@ -91,7 +105,9 @@ impl Record {
             name: self.name,
             emails: self.emails.into_iter().map(Labelled::from).collect(),
             phones: self.phones.into_iter().map(Labelled::from).collect(),
+            owner: user(&self.owner_id),
             added_at: moment(self.add_time.as_deref()),
+            updated_at: moment(self.update_time.as_deref()),
         })
     }
 }
@@ -112,6 +128,7 @@ impl<'a> From<&'a PersonFields> for Body<'a> {
             name: fields.name.as_deref(),
             emails: fields.emails.as_deref().map(entries),
             phones: fields.phones.as_deref().map(entries),
+            owner_id: fields.owner,
         }
     }
 }
@@ -119,7 +136,7 @@ impl<'a> From<&'a PersonFields> for Body<'a> {
 #[async_trait]
 impl PersonsApi for Client {
     async fn person(&self, access: &Access, id: PersonId) -> Result<Person, PipedriveError> {
-        let answer = Self::call(access, self.http.get(self.v2(access, &format!("/persons/{id}")))).await?;
+        let answer = Self::call(access, Call::Person, self.http.get(self.v2(access, &format!("/persons/{id}")))).await?;
         answer.data::<One<Record>>()?.data.person().ok_or(PipedriveError::NotFound)
     }
 
@@ -130,8 +147,15 @@ impl PersonsApi for Client {
             ("limit", limit.clamp(1, MAX_BATCH).to_string()),
         ];
         query.extend(after.map(|cursor| ("cursor", cursor.to_owned())));
-        let answer = Self::call(access, self.http.get(self.v2(access, "/persons")).query(&query)).await?;
+        let answer = Self::call(access, Call::Persons, self.http.get(self.v2(access, "/persons")).query(&query)).await?;
         Ok(answer.data::<Many<Record>>()?.batch(Record::person))
+    }
+
+    async fn newest_persons(&self, access: &Access, limit: usize) -> Result<Vec<Person>, PipedriveError> {
+        let limit = limit.clamp(1, MAX_BATCH).to_string();
+        let query = [("sort_by", "add_time"), ("sort_direction", "desc"), ("limit", &limit)];
+        let answer = Self::call(access, Call::Persons, self.http.get(self.v2(access, "/persons")).query(&query)).await?;
+        Ok(answer.data::<Many<Record>>()?.batch(Record::person).items)
     }
 
     async fn search_persons(
@@ -147,20 +171,27 @@ impl PersonsApi for Client {
         };
         let (exact, limit) = (exact.to_string(), MAX_FOUND.to_string());
         let query = [("term", term), ("fields", field), ("exact_match", &exact), ("limit", &limit)];
-        let answer = Self::call(access, self.http.get(self.v2(access, "/persons/search")).query(&query)).await?;
-        let found = |FoundItem { item }| FoundPerson { id: PersonId(item.id), emails: item.emails, phones: item.phones };
+        let answer =
+            Self::call(access, Call::SearchPersons, self.http.get(self.v2(access, "/persons/search")).query(&query)).await?;
+        let found = |FoundItem { item }| FoundPerson {
+            id: PersonId(item.id),
+            name: item.name,
+            owner: user(&item.owner),
+            emails: item.emails,
+            phones: item.phones,
+        };
         Ok(answer.data::<Found>()?.data.items.into_iter().map(found).collect())
     }
 
     async fn create_person(&self, access: &Access, fields: &PersonFields) -> Result<Person, PipedriveError> {
         let request = self.http.post(self.v2(access, "/persons")).json(&Body::from(fields));
-        let answer = Self::call(access, request).await?;
+        let answer = Self::call(access, Call::CreatePerson, request).await?;
         answer.data::<One<Record>>()?.data.person().ok_or(PipedriveError::NotFound)
     }
 
     async fn update_person(&self, access: &Access, id: PersonId, fields: &PersonFields) -> Result<Person, PipedriveError> {
         let request = self.http.patch(self.v2(access, &format!("/persons/{id}"))).json(&Body::from(fields));
-        let answer = Self::call(access, request).await?;
+        let answer = Self::call(access, Call::UpdatePerson, request).await?;
         answer.data::<One<Record>>()?.data.person().ok_or(PipedriveError::NotFound)
     }
 }
@@ -177,7 +208,8 @@ mod tests {
 
     fn ada() -> Value {
         json!({
-            "id": 8, "name": "Ada L.", "add_time": "2026-01-01T00:00:00Z", "is_deleted": false, "org_id": null,
+            "id": 8, "name": "Ada L.", "add_time": "2026-01-01T00:00:00Z", "update_time": "2026-01-02T00:00:00Z",
+            "is_deleted": false, "org_id": null, "owner_id": 11,
             "emails": [{"value": "old@x.io", "primary": false, "label": "home"}, {"value": "ada@x.io", "primary": true, "label": true}],
             "phones": null,
         })
@@ -197,6 +229,7 @@ mod tests {
         );
         assert_eq!(person.emails, [labelled("old@x.io", false, "home"), labelled("ada@x.io", true, "work")]);
         assert_eq!(person.added_at, Timestamp::parse_rfc3339("2026-01-01T00:00:00Z"));
+        assert_eq!((person.updated_at, person.owner), (Timestamp::parse_rfc3339("2026-01-02T00:00:00Z"), Some(UserId(11))));
         let asked = stub.only_request();
         assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/api/v2/persons/8"));
         assert_eq!(asked.header("authorization"), "Bearer v1u:secret-token");
@@ -221,12 +254,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_names_field_and_term() {
-        let item =
-            json!({"result_score": 0.5, "item": {"id": "8", "type": "person", "phones": ["+49 151"], "emails": ["ada@x.io"]}});
+        let ada = json!({
+            "id": "8", "type": "person", "name": "Ada L.", "owner": {"id": 11}, "phones": ["+49 151"], "emails": ["ada@x.io"],
+        });
+        let item = json!({"result_score": 0.5, "item": ada});
         let body = json!({"success": true, "data": {"items": [item]}, "additional_data": {"next_cursor": null}});
         let stub = stub(200, &[], body.to_string()).await;
         let found = stub.client().search_persons(&access(&stub.url), SearchField::Phone, "+49151", true).await.unwrap();
-        let expected = FoundPerson { id: PersonId(8), emails: vec!["ada@x.io".to_owned()], phones: vec!["+49 151".to_owned()] };
+        let expected = FoundPerson {
+            id: PersonId(8),
+            name: "Ada L.".to_owned(),
+            owner: Some(UserId(11)),
+            emails: vec!["ada@x.io".to_owned()],
+            phones: vec!["+49 151".to_owned()],
+        };
         assert_eq!(found, [expected]);
         assert_eq!(stub.only_request().path, "/api/v2/persons/search?term=%2B49151&fields=phone&exact_match=true&limit=100");
     }
@@ -238,14 +279,43 @@ mod tests {
         let fields = PersonFields {
             name: Some("Ada L.".to_owned()),
             emails: Some(vec![labelled("ada@x.io", true, "work")]),
-            phones: None,
+            owner: Some(UserId(11)),
+            ..PersonFields::default()
         };
         one.client().create_person(&access(&one.url), &fields).await.unwrap();
         two.client().update_person(&access(&two.url), PersonId(8), &PersonFields::default()).await.unwrap();
         let (one, two) = (one.only_request(), two.only_request());
         assert_eq!((one.method.as_str(), one.path.as_str()), ("POST", "/api/v2/persons"));
-        assert_eq!(one.json(), json!({"name": "Ada L.", "emails": [{"value": "ada@x.io", "primary": true, "label": "work"}]}));
+        let email = json!({"value": "ada@x.io", "primary": true, "label": "work"});
+        assert_eq!(one.json(), json!({"name": "Ada L.", "emails": [email], "owner_id": 11}));
         assert_eq!((two.method.as_str(), two.path.as_str(), two.json()), ("PATCH", "/api/v2/persons/8", json!({})));
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_first() {
+        let stub = stub(200, &[], json!({"success": true, "data": [ada()]}).to_string()).await;
+        let access = access(&stub.url);
+        assert_eq!(stub.client().newest_persons(&access, 20).await.unwrap().len(), 1);
+        assert_eq!(stub.only_request().path, "/api/v2/persons?sort_by=add_time&sort_direction=desc&limit=20");
+        assert_eq!(access.spend.tally().tokens(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_new_number_leaves_the_others() {
+        let mut known = ada();
+        known["phones"] = json!([{"value": "+49 151 1", "primary": true, "label": "work"}]);
+        let stub = stub(200, &[], json!({"success": true, "data": known}).to_string()).await;
+        let access = access(&stub.url);
+        stub.client().add_phone(&access, PersonId(8), "+1 555", "WhatsApp").await.unwrap();
+        let expected = json!({"phones": [
+            {"value": "+49 151 1", "primary": true, "label": "work"}, {"value": "+1 555", "primary": false, "label": "WhatsApp"},
+        ]});
+        let asked = stub.requests();
+        assert_eq!((asked.len(), asked[1].method.as_str(), asked[1].json()), (2, "PATCH", expected));
+        assert_eq!(access.spend.take().tokens(), 6);
+
+        stub.client().add_phone(&access, PersonId(8), "+491511", "WhatsApp").await.unwrap();
+        assert_eq!((stub.requests().len(), access.spend.tally().tokens()), (3, 1), "it was there already");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use super::{
     Access, MAX_BATCH, Pipeline, PipelinesApi, Stage,
     client::Client,
     error::PipedriveError,
+    price::Call,
     records::{Many, One, or_default},
 };
 use crate::{
@@ -57,27 +58,27 @@ impl StageRecord {
 impl PipelinesApi for Client {
     async fn pipelines(&self, access: &Access) -> Result<Vec<Pipeline>, PipedriveError> {
         let request = self.http.get(self.v2(access, "/pipelines")).query(&[("limit", MAX_BATCH)]);
-        let answer = Self::call(access, request).await?;
+        let answer = Self::call(access, Call::Pipelines, request).await?;
         let mut pipelines = answer.data::<Many<PipelineRecord>>()?.batch(PipelineRecord::pipeline).items;
         pipelines.sort_by_key(|pipeline| (pipeline.order, pipeline.id));
         Ok(pipelines)
     }
 
     async fn pipeline(&self, access: &Access, id: PipelineId) -> Result<Pipeline, PipedriveError> {
-        let answer = Self::call(access, self.http.get(self.v2(access, &format!("/pipelines/{id}")))).await?;
+        let answer = Self::call(access, Call::Pipeline, self.http.get(self.v2(access, &format!("/pipelines/{id}")))).await?;
         answer.data::<One<PipelineRecord>>()?.data.pipeline().ok_or(PipedriveError::NotFound)
     }
 
     async fn stages(&self, access: &Access, pipeline: PipelineId) -> Result<Vec<Stage>, PipedriveError> {
         let query = [("pipeline_id", pipeline.to_string()), ("limit", MAX_BATCH.to_string())];
-        let answer = Self::call(access, self.http.get(self.v2(access, "/stages")).query(&query)).await?;
+        let answer = Self::call(access, Call::Stages, self.http.get(self.v2(access, "/stages")).query(&query)).await?;
         let mut stages = answer.data::<Many<StageRecord>>()?.batch(StageRecord::stage).items;
         stages.sort_by_key(|stage| (stage.order, stage.id));
         Ok(stages)
     }
 
     async fn stage(&self, access: &Access, id: StageId) -> Result<Stage, PipedriveError> {
-        let answer = Self::call(access, self.http.get(self.v2(access, &format!("/stages/{id}")))).await?;
+        let answer = Self::call(access, Call::Stage, self.http.get(self.v2(access, &format!("/stages/{id}")))).await?;
         answer.data::<One<StageRecord>>()?.data.stage().ok_or(PipedriveError::NotFound)
     }
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use secrecy::SecretString;
 
-use super::Access;
+use super::{Access, spend::Spend};
 use crate::secrets::Secrets;
 
 /// A request as it arrived.
@@ -82,7 +82,12 @@ pub(super) async fn stub(status: u16, headers: &[(&'static str, &'static str)], 
 
 /// Access with a token that must never show in an error.
 pub(super) fn access(api_domain: &str) -> Access {
-    Access { api_domain: api_domain.to_owned(), token: SecretString::from("v1u:secret-token"), version: 1 }
+    Access {
+        api_domain: api_domain.to_owned(),
+        token: SecretString::from("v1u:secret-token"),
+        version: 1,
+        spend: Spend::default(),
+    }
 }
 
 /// The bundle's secret with a known client id and client secret.

@@ -8,6 +8,8 @@ use super::{
     Access, Me, Users,
     client::{Client, unreadable},
     error::PipedriveError,
+    price::Call,
+    records::or_default,
 };
 use crate::model::ids::{CompanyId, UserId};
 
@@ -24,12 +26,26 @@ struct User {
     name: Option<String>,
     #[serde(default)]
     company_name: Option<String>,
+    #[serde(default)]
+    company_domain: Option<String>,
+    #[serde(default)]
+    timezone_name: Option<String>,
+    #[serde(default)]
+    locale: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    language: Language,
+}
+
+#[derive(Default, Deserialize)]
+struct Language {
+    #[serde(default)]
+    language_code: Option<String>,
 }
 
 #[async_trait]
 impl Users for Client {
     async fn me(&self, access: &Access) -> Result<Me, PipedriveError> {
-        let answer = Self::call(access, self.http.get(self.v1(access, "/users/me"))).await?;
+        let answer = Self::call(access, Call::Me, self.http.get(self.v1(access, "/users/me"))).await?;
         if !answer.is_success() {
             return Err(answer.error());
         }
@@ -39,8 +55,16 @@ impl Users for Client {
             user: UserId(number(&data.id)?),
             company_name: data.company_name.unwrap_or_default(),
             user_name: data.name.unwrap_or_default(),
+            company_domain: given(data.company_domain),
+            time_zone: given(data.timezone_name),
+            locale: given(data.locale),
+            language: given(data.language.language_code),
         })
     }
+}
+
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
 /// An id, which Pipedrive writes as a number, in some places as a string.
@@ -55,14 +79,25 @@ mod tests {
 
     #[tokio::test]
     async fn company_and_user_are_read() {
-        let me = r#"{"success":true,"data":{"id":11,"name":"Ada","company_id":"1001","company_name":"Acme"}}"#;
+        let me = r#"{"success":true,"data":{"id":11,"name":"Ada","company_id":"1001","company_name":"Acme","locale":"et_EE",
+            "company_domain":"acme","timezone_name":"Europe/Berlin","language":{"language_code":"en","country_code":"US"}}}"#;
         let stub = stub(200, &[], me).await;
         let me = stub.client().me(&access(&stub.url)).await.unwrap();
         assert_eq!((me.company, me.user), (CompanyId(1001), UserId(11)));
         assert_eq!((me.company_name.as_str(), me.user_name.as_str()), ("Acme", "Ada"));
+        assert_eq!((me.company_domain.as_deref(), me.time_zone.as_deref()), (Some("acme"), Some("Europe/Berlin")));
+        assert_eq!((me.locale.as_deref(), me.language.as_deref()), (Some("et_EE"), Some("en")));
         let asked = stub.only_request();
         assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/api/v1/users/me"));
         assert_eq!(asked.header("authorization"), "Bearer v1u:secret-token");
+    }
+
+    #[tokio::test]
+    async fn settings_that_are_not_told_are_none() {
+        let me = r#"{"success":true,"data":{"id":11,"company_id":1001,"timezone_name":"","language":null}}"#;
+        let stub = stub(200, &[], me).await;
+        let me = stub.client().me(&access(&stub.url)).await.unwrap();
+        assert_eq!((me.time_zone, me.locale, me.language, me.company_domain), (None, None, None, None));
     }
 
     #[tokio::test]

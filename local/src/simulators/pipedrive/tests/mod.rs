@@ -26,7 +26,9 @@ use shared::{
         status::Status,
         time::Timestamp,
     },
-    pipedrive::{Access, ChannelsApi, Grant, OAuth, Receipt, Registration, Users, client::Client, error::PipedriveError},
+    pipedrive::{
+        Access, ChannelsApi, Grant, OAuth, Receipt, Registration, Users, client::Client, error::PipedriveError, spend::Spend,
+    },
     secrets::Secrets,
 };
 use tokio::net::TcpListener;
@@ -103,7 +105,12 @@ fn http() -> reqwest::Client {
 }
 
 fn access(grant: &Grant) -> Access {
-    Access { api_domain: grant.api_domain.clone().unwrap(), token: grant.access_token.clone(), version: 1 }
+    Access {
+        api_domain: grant.api_domain.clone().unwrap(),
+        token: grant.access_token.clone(),
+        version: 1,
+        spend: Spend::default(),
+    }
 }
 
 /// Goes through the consent page and gives back the code.

@@ -14,7 +14,7 @@ use shared::{
     inbox::{
         error::InboxError,
         ports::{SendStore, TemplateStore},
-        send::{self, NewFile, SendPorts, SendRequest},
+        send::{self, FromPage, NewFile, SendPorts, SendRequest},
     },
     media::bucket::Bucket,
     model::ids::{ChannelId, ConversationId, ParticipantId},
@@ -81,6 +81,7 @@ async fn read_message(channel: ChannelId, request: &mut Request) -> Result<SendR
         recipients: form.recipients,
         text: form.message,
         files: form.files.into_iter().map(|file| NewFile { name: file.name, mime: file.mime, bytes: file.bytes }).collect(),
+        page: FromPage::default(),
     })
 }
 

@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod files;
 pub mod import;
 pub mod install;
+pub mod page;
 pub mod ports;
 pub mod read;
 pub mod receive;

@@ -7,7 +7,7 @@ use crate::{
     model::{
         channel::{Channel, ChannelState, Delivery, Import, ProviderKind},
         content::{Attachment, Content, FileSource, ObjectKey},
-        conversation::{Conversation, Rest, Stamp},
+        conversation::{Conversation, ConversationState, Rest, Stamp},
         cursor::{ConversationCursor, MessageCursor},
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
         installation::{Installation, InstallationState},
@@ -88,6 +88,37 @@ pub trait InboxReader: Send + Sync {
     ) -> Result<Page<Message, MessageCursor>, StoreError>;
     /// A message, as last written.
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;
+    /// Up to `limit` conversations of a company that changed at `since` or later, the oldest change first, without their
+    /// outboxes. May lag behind a write by moments. 1 query.
+    async fn changed_conversations(
+        &self,
+        company: CompanyId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, StoreError>;
+}
+
+/// What salespeople change of a conversation in the inbox page, besides writing. A conversation that is not the company's is
+/// as unknown as one that does not exist.
+#[async_trait]
+pub trait InboxWriter: Send + Sync {
+    /// Nothing up to the message at `seen` waits to be read. Changes nothing if a newer one came meanwhile, which nobody has
+    /// seen. False if there is no such conversation.
+    async fn mark_read(
+        &self,
+        company: CompanyId,
+        conversation: &ConversationId,
+        seen: &Place,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Closes or reopens it. False if there is no such conversation.
+    async fn set_conversation_state(
+        &self,
+        company: CompanyId,
+        conversation: &ConversationId,
+        state: ConversationState,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Whose account a webhook is about.
@@ -263,7 +294,7 @@ pub trait SendStore: ReceiveStore {
         conversation: &ConversationId,
     ) -> Result<(Option<Channel>, Option<Conversation>), StoreError>;
     /// Stores the message as under way, and an outbox entry that ends its wait if nobody else does.
-    /// False if the conversation is gone.
+    /// False if the conversation is gone, or the message is a retry of one that has not failed or was retried already.
     async fn begin_send(&self, message: &Message, stamp: Stamp, due_at: Timestamp) -> Result<bool, StoreError>;
     /// Stores how it ended: `message` has the provider's id and status, or the failure. A status that came before it is
     /// applied in the same write. `owed`: whether Pipedrive has to be told by the outbox; not when the caller tells it in

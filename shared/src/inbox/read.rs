@@ -22,7 +22,7 @@ use crate::{
 const PARALLEL_READS: usize = 100;
 
 /// Most bytes of messages in one answer. Lambda passes on 6 MB, all told.
-const ANSWER_BYTES: usize = 4_500_000;
+pub(super) const ANSWER_BYTES: usize = 4_500_000;
 /// Bytes of a message or attachment without its text, ids and links and all.
 const MESSAGE_BYTES: usize = 600;
 
@@ -153,7 +153,7 @@ pub async fn sender(
 }
 
 /// Cuts a page of messages to `share` bytes, but not below one message; the cursor leads to the rest.
-fn keep_within(page: &mut Page<Message, MessageCursor>, share: usize) {
+pub(super) fn keep_within(page: &mut Page<Message, MessageCursor>, share: usize) {
     let mut size = 0;
     let fit = page.items.iter().take_while(|message| {
         size += size_in_answer(message);

@@ -8,6 +8,7 @@ use crate::{
     model::{
         content::{Content, FileKind, FileState},
         message::Message,
+        text::shortened,
     },
 };
 
@@ -16,7 +17,7 @@ const DELETED: &str = "[message deleted]";
 /// Put behind a text that its writer changed.
 const EDITED: &str = "[edited]";
 /// Most files in one message; more can't come and can't be sent.
-const MAX_FILES: usize = 30;
+pub(super) const MAX_FILES: usize = 30;
 
 /// The message's files that can be fetched.
 pub fn files(message: &Message, links: &Links) -> Vec<FileLink> {
@@ -79,16 +80,6 @@ pub fn quote(message: &Message, max: usize) -> String {
         _ => said,
     };
     shortened(&words, max)
-}
-
-/// `text` on one line of at most `max` characters.
-pub fn shortened(text: &str, max: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= max {
-        return line;
-    }
-    let cut: String = line.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", cut.trim_end())
 }
 
 #[cfg(test)]

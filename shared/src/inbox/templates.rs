@@ -29,15 +29,25 @@ pub struct TemplatePorts<'a> {
 
 /// The templates of a channel that is served. Empty where the provider has none.
 pub async fn of_channel(ports: &TemplatePorts<'_>, id: &ChannelId) -> Result<Vec<Template>, InboxError> {
+    Ok(listed(ports, id).await?.1)
+}
+
+/// Those of them that can be sent with nothing but texts in their gaps.
+pub async fn fillable(ports: &TemplatePorts<'_>, id: &ChannelId) -> Result<Vec<Template>, InboxError> {
+    let (channel, templates) = listed(ports, id).await?;
+    let provider = ports.providers.get(channel.provider);
+    Ok(templates.into_iter().filter(|template| provider.is_fillable(template)).collect())
+}
+
+async fn listed(ports: &TemplatePorts<'_>, id: &ChannelId) -> Result<(Channel, Vec<Template>), InboxError> {
     let (channel, kept) = ports.store.kept_templates(id, ports.clock.now().minus(KEEP)).await?;
     let channel = served(channel)?;
-    if !ports.providers.get(channel.provider).traits().templates {
-        return Ok(Vec::new());
-    }
-    match kept {
-        Some(templates) => Ok(templates),
-        None => ask(ports, &channel).await,
-    }
+    let templates = match kept {
+        _ if !ports.providers.get(channel.provider).traits().templates => Vec::new(),
+        Some(templates) => templates,
+        None => ask(ports, &channel).await?,
+    };
+    Ok((channel, templates))
 }
 
 async fn ask(ports: &TemplatePorts<'_>, channel: &Channel) -> Result<Vec<Template>, InboxError> {

@@ -5,6 +5,7 @@
 //! | `files/<conversation>/<place>/<position>` | a file of a message |
 //! | `files/<conversation>/<place>/<position>-preview` | a small picture of it |
 //! | `avatars/<conversation>` | the customer's picture |
+//! | `uploads/<company>/<user>/<upload>` | a file that was uploaded for a message; gone once that is sent, or after a day |
 //!
 //! A name follows from what it names, so a copy that is made twice is one object. Everything of a conversation lies under
 //! two prefixes and goes with them.
@@ -16,7 +17,7 @@ use bytes::Bytes;
 
 use crate::model::{
     content::ObjectKey,
-    ids::{ConversationId, MessageId},
+    ids::{CompanyId, ConversationId, MessageId, UploadId, UserId},
 };
 
 /// Why the bucket did not do what it was asked to. It may be asked again: every call can be repeated.
@@ -68,6 +69,11 @@ impl Prefix {
         Self(avatar_key(id).0)
     }
 
+    /// One uploaded file.
+    pub fn upload(company: CompanyId, user: UserId, id: &UploadId) -> Self {
+        Self(upload_key(company, user, id).0)
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -95,6 +101,11 @@ pub fn avatar_key(conversation: &ConversationId) -> ObjectKey {
     ObjectKey(format!("avatars/{conversation}"))
 }
 
+/// The name of a file that a user uploaded. Another's is out of reach: the name is made of the caller's own ids.
+pub fn upload_key(company: CompanyId, user: UserId, id: &UploadId) -> ObjectKey {
+    ObjectKey(format!("uploads/{company}/{user}/{id}"))
+}
+
 /// A bucket.
 #[async_trait]
 pub trait Bucket: Send + Sync {
@@ -107,6 +118,9 @@ pub trait Bucket: Send + Sync {
     /// An address under which whoever knows it can GET the object, whole or in ranges, for as long as `lifetime`. It is made
     /// without asking whether there is such an object.
     async fn link(&self, key: &ObjectKey, lifetime: Duration) -> Result<String, BucketError>;
+    /// An address under which whoever knows it can PUT the object for as long as `lifetime`: of exactly this type and size, and
+    /// nothing else.
+    async fn upload_link(&self, key: &ObjectKey, mime: &str, size: u64, lifetime: Duration) -> Result<String, BucketError>;
     /// Deletes every object whose name begins so.
     async fn delete_under(&self, prefix: &Prefix) -> Result<(), BucketError>;
 }

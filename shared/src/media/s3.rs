@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Config, Credentials, Region, ResponseChecksumValidation,
+        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
         timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::SdkError,
@@ -24,6 +24,7 @@ const PUT: &str = "store an object";
 const GET: &str = "get an object";
 const HEAD: &str = "look at an object";
 const LINK: &str = "make an address";
+const UPLOAD: &str = "make an address to upload to";
 const DELETE: &str = "delete objects";
 
 /// How long one try may take: the largest file goes in seconds within a region.
@@ -52,6 +53,8 @@ impl S3Bucket {
             .timeout_config(timeouts().build())
             // A presigned address would ask every browser to say that it wants a checksum.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            // An address to upload to would be signed with the checksum of nothing.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .credentials_provider(credentials);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
@@ -124,6 +127,14 @@ impl Bucket for S3Bucket {
         let config = PresigningConfig::expires_in(lifetime).map_err(|error| other(LINK, error))?;
         let request = self.client.get_object().bucket(&self.name).key(&key.0).presigned(config);
         Ok(request.await.map_err(failed(LINK))?.uri().to_owned())
+    }
+
+    async fn upload_link(&self, key: &ObjectKey, mime: &str, size: u64, lifetime: Duration) -> Result<String, BucketError> {
+        let config = PresigningConfig::expires_in(lifetime).map_err(|error| other(UPLOAD, error))?;
+        let size = i64::try_from(size).map_err(|error| other(UPLOAD, error))?;
+        // Both become headers that the signature covers, so S3 refuses another type or another size.
+        let put = self.client.put_object().bucket(&self.name).key(&key.0).content_type(mime).content_length(size);
+        Ok(put.presigned(config).await.map_err(failed(UPLOAD))?.uri().to_owned())
     }
 
     async fn delete_under(&self, prefix: &Prefix) -> Result<(), BucketError> {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    content::ObjectKey,
+    content::{FileKind, ObjectKey},
     ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
-    message::FailureReason,
+    message::{Direction, FailureReason, Message},
     record::Link,
+    text::shortened,
     time::Timestamp,
 };
 
@@ -87,6 +88,41 @@ pub struct Rest {
     pub reason: FailureReason,
 }
 
+/// Most characters of a message that a list of conversations shows.
+pub const GLIMPSE: usize = 120;
+
+/// The newest message, as a list of conversations shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Glimpse {
+    /// Which message.
+    pub place: Place,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The beginning of what it says, on one line.
+    #[serde(default)]
+    pub text: String,
+    /// What its first file is, if it has files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileKind>,
+    /// Whether its writer took it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+impl Glimpse {
+    /// Of this message.
+    pub fn of(message: &Message) -> Self {
+        let deleted = message.deleted_at.is_some();
+        Self {
+            place: message.id.place(),
+            direction: message.direction,
+            text: if deleted { String::new() } else { shortened(&message.text, GLIMPSE) },
+            file: message.attachments.first().filter(|_| !deleted).map(|file| file.kind),
+            deleted,
+        }
+    }
+}
+
 /// A stored conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -122,4 +158,13 @@ pub struct Conversation {
     /// What it is linked to in Pipedrive.
     #[serde(default)]
     pub record: Link,
+    /// The newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Glimpse>,
+    /// When anything of it changed that the inbox page shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// Who answered last in the inbox page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<UserId>,
 }

@@ -10,6 +10,7 @@
 //! | message | `m_<conversation's 16><place, 24>` |
 //! | API key | `<company>-<8 random>`: the open part of the key itself |
 //! | segmentation list | `sl_<16 random>` |
+//! | upload | `up_<24 random>` |
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ const CHANNEL_RANDOM: usize = 20;
 const CONVERSATION_RANDOM: usize = 16;
 const KEY_RANDOM: usize = 8;
 const LIST_RANDOM: usize = 16;
+const UPLOAD_RANDOM: usize = 24;
 
 /// The id is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +157,10 @@ text_id! {
     ListId, |text| text.strip_prefix("sl_").is_some_and(|rest| is_base32(rest, LIST_RANDOM))
 }
 text_id! {
+    /// A file that was uploaded for a message that is still to be sent.
+    UploadId, |text| text.strip_prefix("up_").is_some_and(|rest| is_base32(rest, UPLOAD_RANDOM))
+}
+text_id! {
     /// A connected provider account, as Pipedrive knows it (`providerChannelId`).
     ChannelId, |text| channel_parts(text).is_some()
 }
@@ -221,6 +227,19 @@ impl ListId {
 }
 
 impl Default for ListId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UploadId {
+    /// A new id of 120 random bits.
+    pub fn new() -> Self {
+        Self(format!("up_{}", random(UPLOAD_RANDOM)))
+    }
+}
+
+impl Default for UploadId {
     fn default() -> Self {
         Self::new()
     }
@@ -372,6 +391,8 @@ mod tests {
         assert_eq!((KeyId::parse(key.as_str()), key.company()), (Ok(key.clone()), CompanyId(42)));
         let list = ListId::new();
         assert_eq!(ListId::parse(list.as_str()), Ok(list));
+        let upload = UploadId::new();
+        assert_eq!(UploadId::parse(upload.as_str()), Ok(upload));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     content::{Attachment, Content, ReplyTo},
     conversation::Rest,
-    ids::{MessageId, ParticipantId, ProviderMessageId},
+    ids::{MessageId, ParticipantId, ProviderMessageId, UserId},
     status::Status,
     time::Timestamp,
 };
@@ -98,6 +98,15 @@ pub struct Message {
     /// What it answers or reacts to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<ReplyTo>,
+    /// Who wrote it, if it was written in the inbox page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<UserId>,
+    /// The failed message in whose place somebody sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<MessageId>,
+    /// The message that somebody sent in its place after it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_as: Option<MessageId>,
     /// When its writer last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
@@ -138,6 +147,9 @@ impl Message {
             attachments: Vec::new(),
             content: None,
             reply_to: None,
+            author: None,
+            retry_of: None,
+            retried_as: None,
             edited_at: None,
             deleted_at: None,
             parts: Vec::new(),

@@ -19,6 +19,16 @@ pub fn clean(text: &str, max: usize) -> String {
     out
 }
 
+/// `text` on one line of at most `max` characters.
+pub fn shortened(text: &str, max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= max {
+        return line;
+    }
+    let cut: String = line.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", cut.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::clean;

@@ -5,15 +5,19 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     Item, Table,
     change::Change,
-    keys::{BY_CHANNEL, BY_COMPANY, Key, list_at, outbox_shard},
-    records::{from_item, number, time, to_item},
+    keys::{BY_CHANNEL, BY_COMPANY, CHANGES, Key, list_at, outbox_shard},
+    records::{from_item, number, time, to_item, to_value},
 };
 use crate::{
-    inbox::ports::{Page, StoreError},
+    inbox::{
+        ports::{Page, StoreError},
+        receive::STREAM_GRACE,
+    },
     model::{
-        conversation::{Conversation, Stamp},
+        conversation::{Conversation, Glimpse, Stamp},
         cursor::ConversationCursor,
         ids::{ChannelId, CompanyId, ConversationId, Place},
+        message::Message,
         time::Timestamp,
     },
 };
@@ -43,9 +47,19 @@ pub(super) fn read(item: Item) -> Result<Conversation, StoreError> {
     from_item(KIND, item)
 }
 
-/// Adds an entry to the outbox. What is in it already keeps its due time, and stays held if it is.
+/// Notes that the conversation changed at `at`, for the inbox page to notice.
+pub(super) fn changed(change: Change, at: Timestamp) -> Change {
+    change.set("#changed_at = :changed_at").value(":changed_at", time(at))
+}
+
+/// Makes the message the one that lists of conversations show.
+pub(super) fn glimpsed(change: Change, message: &Message) -> Result<Change, StoreError> {
+    Ok(change.set("#last = :last").value(":last", to_value(KIND, &Glimpse::of(message))?))
+}
+
+/// Adds an entry to the outbox, which is a change. What is in it already keeps its due time, and stays held if it is.
 pub(super) fn owe(change: Change, id: &ConversationId, place: &Place, stamp: Stamp, due_at: Timestamp) -> Change {
-    change
+    changed(change, due_at.minus(STREAM_GRACE))
         .name("#place", place.as_str())
         .set("#outbox.#place = :stamp")
         .value(":stamp", number(stamp.0))
@@ -114,5 +128,22 @@ impl Table {
         let items = answer.items.into_iter().take(limit).map(read).collect::<Result<Vec<Conversation>, _>>()?;
         let next = items.last().filter(|_| more).map(|last| ConversationCursor { last_at: last.last_at, id: last.id.clone() });
         Ok(Page { items, next })
+    }
+
+    /// In the order of their changes. The index holds what a list shows, so outboxes are empty here.
+    pub(super) async fn conversations_changed(
+        &self,
+        company: CompanyId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, StoreError> {
+        let query = self
+            .query()
+            .index_name(CHANGES)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .key_condition_expression("list_company = :company AND changed_at >= :since")
+            .expression_attribute_values(":company", text(company.to_string()))
+            .expression_attribute_values(":since", time(since));
+        self.ask("list changed conversations", query).await?.items.into_iter().map(read).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! What writers and customers change afterwards: a message's words, a message's being there, a customer's names.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::{
     Table,
     change::Change,
@@ -12,8 +14,9 @@ use super::{
 use crate::{
     inbox::ports::{Change as Changed, StoreError},
     model::{
-        conversation::Stamp,
+        conversation::{GLIMPSE, Stamp},
         ids::{ChannelId, ContactKey, ConversationId, MessageId},
+        text::shortened,
         time::Timestamp,
     },
 };
@@ -21,6 +24,9 @@ use crate::{
 const CHANGE: &str = "change a message";
 const RENAME: &str = "rename a customer";
 const KIND: &str = "message";
+/// Positions in the transaction of a change.
+const MESSAGE: usize = 0;
+const OWING: usize = 1;
 /// Positions in the transaction of a renaming; pointers follow.
 const CONVERSATION: usize = 0;
 
@@ -52,6 +58,18 @@ fn changed(message: &MessageId, change: &Changed, now: Timestamp) -> Result<Chan
     })
 }
 
+/// What the change makes of what lists of conversations show.
+fn last_changed(owed: Change, change: &Changed) -> Change {
+    match change {
+        Changed::Edited { text, .. } => owed.set("#last.#text = :text").text(":text", shortened(text, GLIMPSE)),
+        Changed::Deleted { .. } => owed
+            .set("#last.#text = :nothing, #last.#deleted = :yes")
+            .text(":nothing", "")
+            .value(":yes", AttributeValue::Bool(true))
+            .remove("#last.#file"),
+    }
+}
+
 impl Table {
     pub(super) async fn apply_change(
         &self,
@@ -60,12 +78,27 @@ impl Table {
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let id = message.conversation();
-        let owed = owe(Change::default().exists(), &id, &message.place(), Stamp::new(), due_at);
-        let items = vec![
-            changed(message, change, due_at)?.update(self, &Key::message(message))?,
-            owed.update(self, &Key::conversation(&id))?,
-        ];
-        Ok(matches!(self.transact(CHANGE, items).await?, Transacted::Done))
+        let mut is_last = true;
+        for attempt in 0..ATTEMPTS {
+            let owed = owe(Change::default().exists(), &id, &message.place(), Stamp::new(), due_at);
+            let owed = owed.name("#which", "place").text(":which", message.place().as_str());
+            let owed = if is_last {
+                last_changed(owed.when("#last.#which = :which"), change)
+            } else {
+                owed.when("attribute_not_exists(#last) OR #last.#which <> :which")
+            };
+            let items = vec![
+                changed(message, change, due_at)?.update(self, &Key::message(message))?,
+                owed.update(self, &Key::conversation(&id))?,
+            ];
+            let Transacted::Refused(refusals) = self.transact(CHANGE, items).await? else { return Ok(true) };
+            let Some(stored) = refusals.stored(OWING).filter(|_| !refusals.failed(MESSAGE)) else { return Ok(false) };
+            is_last = conversations::read(stored)?.last.is_some_and(|last| last.place == message.place());
+            if attempt > 1 {
+                pause(attempt).await;
+            }
+        }
+        Err(StoreError::Contended { operation: CHANGE })
     }
 
     pub(super) async fn rename(

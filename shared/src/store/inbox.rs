@@ -1,16 +1,24 @@
-//! What the manifest endpoints read.
+//! What the manifest endpoints and the inbox page read, and what the page changes.
 
 use async_trait::async_trait;
 
-use super::Table;
+use super::{
+    Table,
+    change::Change,
+    conversations::{self, changed},
+    keys::Key,
+    records::{number, to_value},
+    write::Written,
+};
 use crate::{
-    inbox::ports::{InboxReader, Page, StoreError},
+    inbox::ports::{InboxReader, InboxWriter, Page, StoreError},
     model::{
         channel::Channel,
-        conversation::Conversation,
+        conversation::{Conversation, ConversationState},
         cursor::{ConversationCursor, MessageCursor},
-        ids::{ChannelId, CompanyId, ConversationId, MessageId},
+        ids::{ChannelId, CompanyId, ConversationId, MessageId, Place},
         message::Message,
+        time::Timestamp,
     },
 };
 
@@ -53,5 +61,67 @@ impl InboxReader for Table {
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
         self.read_message(id).await
+    }
+
+    async fn changed_conversations(
+        &self,
+        company: CompanyId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, StoreError> {
+        self.conversations_changed(company, since, limit).await
+    }
+}
+
+#[async_trait]
+impl InboxWriter for Table {
+    async fn mark_read(
+        &self,
+        company: CompanyId,
+        conversation: &ConversationId,
+        seen: &Place,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let change = changed(of_company(company), now)
+            .when("#unread > :zero AND (attribute_not_exists(#last) OR #last.#place <= :seen)")
+            .text(":seen", seen.as_str())
+            .set("#unread = :zero")
+            .value(":zero", number(0));
+        self.changed_by(company, "mark a conversation as read", conversation, &change).await
+    }
+
+    async fn set_conversation_state(
+        &self,
+        company: CompanyId,
+        conversation: &ConversationId,
+        state: ConversationState,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let change = changed(of_company(company), now)
+            .when("#state <> :state")
+            .set("#state = :state")
+            .value(":state", to_value(conversations::KIND, &state)?);
+        self.changed_by(company, "close or reopen a conversation", conversation, &change).await
+    }
+}
+
+fn of_company(company: CompanyId) -> Change {
+    Change::default().when("#company = :company").value(":company", number(company.0))
+}
+
+impl Table {
+    /// Makes the change, if it is one. Whether the conversation is there and the company's.
+    async fn changed_by(
+        &self,
+        company: CompanyId,
+        operation: &'static str,
+        conversation: &ConversationId,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        match self.update(operation, &Key::conversation(conversation), change).await? {
+            Written::Done => Ok(true),
+            Written::Refused(None) => Ok(false),
+            Written::Refused(Some(stored)) => Ok(conversations::read(stored)?.company == company),
+        }
     }
 }

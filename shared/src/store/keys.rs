@@ -54,6 +54,8 @@ pub(super) const SK: &str = "SK";
 pub(super) const BY_CHANNEL: &str = "by_channel";
 /// Index of conversations: `list_company`, `list_at`.
 pub(super) const BY_COMPANY: &str = "by_company";
+/// Index of conversations, as lists show them: `list_company`, `changed_at` in milliseconds.
+pub(super) const CHANGES: &str = "changes";
 /// Sparse index of what is due: `due_shard`, `due_at` in milliseconds.
 pub(super) const DUE: &str = "due";
 

@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use super::{
     Table,
     change::Change,
-    conversations::{self, owe},
+    conversations::{self, changed, owe},
     keys::{CONVERSATION as CONVERSATION_SORT, Key, MEDIA_PREFIX, SK, dead_shard, media_shard},
     messages::{self, outbox_full},
     records::{number, time, to_value},
     write::{ATTEMPTS, Transacted, Written, pause},
 };
 use crate::{
-    inbox::ports::{FetchThen, FetchedFiles, FoundProfile, MediaStore, StoreError},
+    inbox::{
+        ports::{FetchThen, FetchedFiles, FoundProfile, MediaStore, StoreError},
+        receive::STREAM_GRACE,
+    },
     model::{
         channel::Channel,
         conversation::{Conversation, MAX_OUTBOX},
@@ -162,6 +165,8 @@ fn conversation_change(fetched: &FetchedFiles, fate: Fate) -> Result<Option<Chan
         changes = true;
         let room = change.when("size(#outbox) < :max OR attribute_exists(#outbox.#place)").value(":max", number(MAX_OUTBOX));
         change = owe(room, &fetched.message.conversation(), &fetched.message.place(), stamp, fetched.due_at);
+    } else if changes {
+        change = changed(change, fetched.due_at.minus(STREAM_GRACE));
     }
     Ok(changes.then_some(change))
 }

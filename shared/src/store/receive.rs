@@ -10,7 +10,7 @@ use super::{
     Table,
     change::Change,
     contacts::{merged, target},
-    conversations::{self, conversation_item, moved_to, owe},
+    conversations::{self, changed, conversation_item, glimpsed, moved_to, owe},
     keys::Key,
     messages::{dead_item, message_item, outbox_full},
     records::{number, time, to_value},
@@ -21,7 +21,7 @@ use crate::{
     inbox::ports::{AccountOwner, Advance, Change as Changed, NewMessage, ReceiveStore, Reference, StoreError, StoreOutcome},
     model::{
         channel::{Channel, ProviderKind},
-        conversation::{Conversation, MAX_OUTBOX},
+        conversation::{Conversation, ConversationState, Glimpse, MAX_OUTBOX},
         ids::{AccountId, ChannelId, ContactKey, ConversationId, MessageId, ProviderMessageId},
         message::{Direction, FailureReason, Message},
         status::Status,
@@ -179,6 +179,8 @@ impl Table {
             conversation.customer.keys.clone_from(&contacts);
             conversation.last_at = message.sent_at;
             conversation.unread = u32::from(message.direction == Direction::In && !new.past);
+            conversation.last = Some(Glimpse::of(&message));
+            conversation.changed_at = Some(message.id.place().arrived_at());
             conversation.outbox = new.stamp.map(|stamp| (message.id.place(), stamp)).into_iter().collect();
 
             let mut items = vec![Change::default().absent().put(self, message_item(&message)?)?];
@@ -262,15 +264,18 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
     let Conversation { id, customer, link, reply_by, .. } = &new.conversation;
     let at = new.message.sent_at;
     let newest = seen.is_none_or(|seen| seen.last_at <= at);
+    let arrived_at = new.message.id.place().arrived_at();
     let mut change = Change::default().exists();
-    if let Some(stamp) = new.stamp {
-        change = change.value(":max", number(MAX_OUTBOX));
-        change = if seen.is_some_and(is_full) {
-            change.when("size(#outbox) >= :max")
-        } else {
-            owe(change.when("size(#outbox) < :max"), id, &new.message.id.place(), stamp, new.due_at)
-        };
-    }
+    change = match new.stamp {
+        None => changed(change, arrived_at),
+        Some(_) if seen.is_some_and(is_full) => {
+            changed(change, arrived_at).when("size(#outbox) >= :max").value(":max", number(MAX_OUTBOX))
+        }
+        Some(stamp) => {
+            let room = change.when("size(#outbox) < :max").value(":max", number(MAX_OUTBOX));
+            owe(room, id, &new.message.id.place(), stamp, new.due_at)
+        }
+    };
     match seen {
         None => {
             change = change.when("#last_at <= :last_at");
@@ -290,7 +295,7 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
         }
     }
     if newest {
-        change = moved_to(change, id, at);
+        change = glimpsed(moved_to(change, id, at), &new.message)?;
         if new.name_known && !customer.name.is_empty() {
             change = change.set("#customer.#name = :name").text(":name", &customer.name);
         }
@@ -311,7 +316,11 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
     change = match new.message.direction {
         // What was written before the channel was connected has been read or answered elsewhere.
         _ if new.past => change,
-        Direction::In => change.set("#unread = #unread + :one").value(":one", number(1)),
+        // Whoever writes again wants an answer.
+        Direction::In => change
+            .set("#unread = #unread + :one, #state = :open")
+            .value(":one", number(1))
+            .value(":open", to_value("conversation", &ConversationState::Open)?),
         Direction::Out if newest => change.set("#unread = :zero").value(":zero", number(0)),
         Direction::Out => change,
     };

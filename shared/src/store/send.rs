@@ -7,7 +7,7 @@ use super::{
     Table,
     change::Change,
     channels, conversations,
-    conversations::{moved_to, owe},
+    conversations::{changed, glimpsed, moved_to, owe},
     keys::{CHANNEL_PREFIX, Key, SK},
     messages::{self, message_item},
     records::{number, time, to_value},
@@ -15,7 +15,10 @@ use super::{
     write::{ATTEMPTS, Transacted, pause},
 };
 use crate::{
-    inbox::ports::{Advance, Reference, SendStore, StoreError},
+    inbox::{
+        ports::{Advance, Reference, SendStore, StoreError},
+        receive::STREAM_GRACE,
+    },
     model::{
         channel::Channel,
         conversation::{Conversation, Stamp},
@@ -32,6 +35,7 @@ const FINISH: &str = "store what became of a sent message";
 
 const MESSAGE: usize = 0;
 const CONVERSATION: usize = 1;
+const RETRIED: usize = 2;
 
 #[async_trait]
 impl SendStore for Table {
@@ -56,21 +60,32 @@ impl SendStore for Table {
         let id = message.id.conversation();
         let mut newest = true;
         for attempt in 0..ATTEMPTS {
-            let change = owe(Change::default().exists(), &id, &message.id.place(), stamp, due_at)
+            let mut change = owe(Change::default().exists(), &id, &message.id.place(), stamp, due_at)
                 .set("#unread = :zero")
-                .value(":zero", number(0));
+                .value(":zero", number(0))
+                // The entry is due later than others.
+                .value(":changed_at", time(message.sent_at));
+            if let Some(author) = message.author {
+                change = change.set("#answered_by = :author").value(":author", number(author.0));
+            }
             let change = if newest {
-                moved_to(change, &id, message.sent_at).when("#last_at <= :last_at")
+                glimpsed(moved_to(change, &id, message.sent_at).when("#last_at <= :last_at"), message)?
             } else {
                 change.when("#last_at > :sent_at").value(":sent_at", time(message.sent_at))
             };
-            let items = vec![
+            let mut items = vec![
                 Change::default().absent().put(self, message_item(message)?)?,
                 change.update(self, &Key::conversation(&id))?,
             ];
+            if let Some(failed) = &message.retry_of {
+                items.push(retried(message).update(self, &Key::message(failed))?);
+            }
             let Transacted::Refused(refusals) = self.transact(BEGIN, items).await? else { return Ok(true) };
             if refusals.failed(MESSAGE) {
                 return Ok(true);
+            }
+            if message.retry_of.is_some() && refusals.failed(RETRIED) {
+                return Ok(false);
             }
             let Some(stored) = refusals.stored(CONVERSATION) else { return Ok(false) };
             newest = conversations::read(stored)?.last_at <= message.sent_at;
@@ -124,6 +139,15 @@ impl SendStore for Table {
         }
         Err(StoreError::Contended { operation: FINISH })
     }
+}
+
+/// A failed message is sent anew once: whoever presses twice, or two people, do not double it.
+fn retried(by: &Message) -> Change {
+    Change::default()
+        .when("#status = :failed AND attribute_not_exists(#retried_as)")
+        .text(":failed", Status::Failed.as_str())
+        .set("#retried_as = :retry")
+        .text(":retry", by.id.as_str())
 }
 
 impl Table {
@@ -272,7 +296,10 @@ impl<'a> Answer<'a> {
             let change = owe(Change::default().exists(), &id.conversation(), &place, stamp, self.due_at);
             items.push(change.update(table, &conversation)?);
         } else if self.awaited {
-            let change = Change::default().name("#place", place.as_str()).remove("#outbox.#place").value(":one", number(1));
+            let change = changed(Change::default(), self.due_at.minus(STREAM_GRACE))
+                .name("#place", place.as_str())
+                .remove("#outbox.#place")
+                .value(":one", number(1));
             let change = if self.last_entry {
                 change.when("size(#outbox) = :one AND attribute_exists(#outbox.#place)").remove("#due_shard, #due_at, #rest")
             } else {

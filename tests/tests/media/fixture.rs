@@ -364,6 +364,9 @@ pub(crate) fn conversation(channel: &ChannelId, owner: UserId, name: &str) -> Co
         reply_by: None,
         outbox: BTreeMap::new(),
         record: Link::default(),
+        last: None,
+        changed_at: None,
+        answered_by: None,
         rest: None,
     }
 }

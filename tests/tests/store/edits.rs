@@ -70,6 +70,24 @@ async fn what_is_taken_back_is_gone_and_stays_so() {
 }
 
 #[tokio::test]
+async fn lists_show_the_newest_message_as_it_is_now() {
+    let f = fixture();
+    let (conversation, message) = received(&f).await;
+    let glimpse = async || InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap().last.unwrap();
+    assert_eq!((glimpse().await.place, glimpse().await.file), (message.id.place(), Some(FileKind::Image)));
+    assert!(f.table.change_message(&message.id, &edited("new words", 5), at(90)).await.unwrap());
+    assert_eq!(glimpse().await.text, "new words");
+
+    let later = incoming(&conversation, "2", 30);
+    f.table.store_message(&new_message(&conversation, true, later.clone())).await.unwrap();
+    assert!(f.table.change_message(&message.id, &edited("newer words", 40), at(90)).await.unwrap(), "of an earlier message");
+    assert_eq!((glimpse().await.place, glimpse().await.text), (later.id.place(), later.text.clone()));
+    assert!(f.table.change_message(&later.id, &Change::Deleted { at: at(50) }, at(90)).await.unwrap());
+    let gone = glimpse().await;
+    assert_eq!((gone.text.as_str(), gone.file, gone.deleted), ("", None, true), "nothing of it is left here either");
+}
+
+#[tokio::test]
 async fn a_customers_new_name_leads_to_the_same_conversation() {
     let f = fixture();
     let (conversation, _) = received(&f).await;

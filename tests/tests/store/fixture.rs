@@ -160,6 +160,9 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
         outbox: std::collections::BTreeMap::new(),
         rest: None,
         record: Link::default(),
+        last: None,
+        changed_at: None,
+        answered_by: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Outcome, ReceivePorts, STREAM_GRACE, TRIES};
+use super::{MAX_QUOTE, Outcome, ReceivePorts, STREAM_GRACE, TRIES};
 use crate::{
     inbox::{
         ports::{AccountOwner, NewMessage, Reference, StoreError, StoreOutcome},
@@ -14,7 +14,7 @@ use crate::{
         ids::{ChannelId, ConversationId, Place},
         message::{Direction, Message},
         record::Link,
-        text::{MAX_MESSAGE_BYTES, MAX_NAME_BYTES, clean},
+        text::{MAX_MESSAGE_BYTES, MAX_NAME_BYTES, clean, shortened},
         time::Timestamp,
     },
     providers::{
@@ -33,8 +33,6 @@ const MAX_CARDS: usize = 20;
 const MAX_FILE_NAME: usize = 255;
 /// Longest MIME type, in bytes.
 const MAX_MIME: usize = 255;
-/// Longest quote of what a message answers, in characters.
-const MAX_QUOTE: usize = 160;
 /// For files of which the provider tells no type; the bytes will.
 const UNKNOWN_MIME: &str = "application/octet-stream";
 
@@ -97,7 +95,7 @@ async fn resolved(ports: &ReceivePorts<'_>, channel: &ChannelId, reply: &Provide
     if let Some(id) = message.as_ref().filter(|_| quote.is_empty()) {
         quote = ports.store.answered_message(id).await?.map(|answered| show::quote(&answered, MAX_QUOTE)).unwrap_or_default();
     }
-    Ok(ReplyTo { message, quote: show::shortened(&quote, MAX_QUOTE) })
+    Ok(ReplyTo { message, quote: shortened(&quote, MAX_QUOTE) })
 }
 
 fn sent_at(inbound: &InboundMessage, now: Timestamp) -> Timestamp {
@@ -142,6 +140,9 @@ fn new_message(
             reply_by: inbound.reply_by,
             outbox: stamp.map(|stamp| (place.clone(), stamp)).into_iter().collect::<BTreeMap<_, _>>(),
             record: Link::default(),
+            last: None,
+            changed_at: None,
+            answered_by: None,
             rest: None,
         },
         known: known.is_some(),

@@ -24,6 +24,8 @@ use crate::{
 
 /// How long after a write `redeliver` looks whether the stream did its part.
 pub const STREAM_GRACE: Duration = Duration::from_secs(90);
+/// Longest quote of what a message answers, in characters.
+pub(super) const MAX_QUOTE: usize = 160;
 /// How often a write is tried against others that write the same record.
 const TRIES: usize = 8;
 /// How many customers' events of one webhook are stored at the same time.

@@ -1,4 +1,4 @@
-//! From Pipedrive's inbox to the customer. The message is stored as under way before the provider is called and completed
+//! From Pipedrive's inbox, or the bundle's own, to the customer. The message is stored as under way before the provider is called and completed
 //! after, so that a process that dies in between leaves a message that ends as failed with its reason: never a lost one,
 //! and never one that is sent again by itself.
 
@@ -13,7 +13,8 @@ use super::{
     error::InboxError,
     ports::{SendStore, TemplateStore},
     read::served,
-    receive::STREAM_GRACE,
+    receive::{MAX_QUOTE, STREAM_GRACE},
+    show,
     templates::{self, TemplatePorts},
 };
 use crate::{
@@ -21,9 +22,9 @@ use crate::{
     media::{bucket::Bucket, links::Links},
     model::{
         channel::Channel,
-        content::Content,
+        content::{Content, ReplyTo},
         conversation::{Conversation, Stamp},
-        ids::{ChannelId, ConversationId, MessageId, ParticipantId, Place},
+        ids::{ChannelId, ConversationId, MessageId, ParticipantId, Place, UserId},
         message::{Direction, FailureReason, Message, Part, Sending},
         status::Status,
         template::{self, FilledTemplate},
@@ -71,6 +72,30 @@ pub struct SendRequest {
     pub text: String,
     /// Files to go with it.
     pub files: Vec<NewFile>,
+    /// What only the inbox page can say.
+    pub page: FromPage,
+}
+
+/// What a message from the inbox page has beyond one from Pipedrive's inbox.
+#[derive(Debug, Clone, Default)]
+pub struct FromPage {
+    /// Who wrote it.
+    pub author: Option<UserId>,
+    /// The template that it is, with its gaps filled; `text` is what that says.
+    pub template: Option<FilledTemplate>,
+    /// The message that it answers.
+    pub reply_to: Option<Message>,
+    /// The failed message in whose place it is sent.
+    pub retry_of: Option<MessageId>,
+}
+
+/// A message that was stored and given to its provider, or refused by it.
+#[derive(Debug)]
+pub struct Sent {
+    /// The message, as it was stored at last.
+    pub message: Message,
+    /// Why the provider took nothing of it, if it did not.
+    pub refused: Option<InboxError>,
 }
 
 /// A file as it was uploaded.
@@ -87,6 +112,12 @@ pub struct NewFile {
 /// Sends one message and returns its id, under which its statuses follow. A message whose outcome is not known has an id
 /// too; its status is `failed`.
 pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<MessageId, InboxError> {
+    let Sent { message, refused } = send_from(ports, request).await?;
+    refused.map_or(Ok(message.id), Err)
+}
+
+/// The same, for callers who show the message whatever became of it. An error means that nothing was stored.
+pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Sent, InboxError> {
     let id = conversation_id(&request)?;
     let (channel, conversation) = ports.store.channel_and_conversation(&request.channel, &id).await?;
     let channel = served(channel)?;
@@ -98,8 +129,9 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
     let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
     let credentials = secrets.vault.open(&channel.seal_context(), sealed)?;
     let window_end = conversation.reply_by.map(|until| until.plus(provider.reply_extension(&credentials)));
-    let template = match window_end {
-        Some(until) if until <= now => Some(template_for(ports, &request, provider).await?),
+    let template = match (&request.page.template, window_end) {
+        (Some(chosen), _) => Some(chosen.clone()),
+        (None, Some(until)) if until <= now => Some(template_for(ports, &request, provider).await?),
         _ => None,
     };
     let links = Links::new(&secrets.vault, ports.public_url, now)?;
@@ -117,14 +149,23 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
             .as_ref()
             .map(|filled| Content::Template { name: filled.template.name.clone(), language: filled.template.language.clone() }),
         parts: if plan.len() > 1 { vec![unsent; plan.len()] } else { Vec::new() },
+        author: request.page.author,
+        reply_to: request.page.reply_to.as_ref().map(answered),
+        retry_of: request.page.retry_of.clone(),
         ..Message::new(message_id, Direction::Out, channel.id.source_user(), request.text.clone(), now)
     };
     if !ports.store.begin_send(&message, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await? {
         return Err(InboxError::NotFound("conversation"));
     }
     let webhook_url = super::connect::webhook_url(ports.public_url, channel.provider, provider.traits(), &channel.id);
-    let shipment =
-        parts::Shipment { provider, credentials: &credentials, conversation: &conversation, draft, webhook_url: &webhook_url };
+    let shipment = parts::Shipment {
+        provider,
+        credentials: &credentials,
+        conversation: &conversation,
+        draft,
+        webhook_url: &webhook_url,
+        reply_to: request.page.reply_to.as_ref().and_then(|answered| answered.provider_id.as_ref()),
+    };
     let outcome = shipment.send_all(&plan, &mut message).await;
 
     // A refusal is told in the answer; everything else by the outbox.
@@ -136,10 +177,13 @@ pub async fn send(ports: &SendPorts<'_>, request: SendRequest) -> Result<Message
             telemetry::log_error("a customer's new name could not be stored", &error);
         }
     }
-    match outcome.refused {
-        None => Ok(message.id),
-        Some(error) => Err(InboxError::from_provider(error, ports.clock.now())),
-    }
+    let refused = outcome.refused.map(|error| InboxError::from_provider(error, ports.clock.now()));
+    Ok(Sent { message, refused })
+}
+
+/// What a message answers, as it is stored with it.
+fn answered(message: &Message) -> ReplyTo {
+    ReplyTo { message: Some(message.id.clone()), quote: show::quote(message, MAX_QUOTE) }
 }
 
 /// Why a message failed of which nobody knows whether it was sent.

@@ -10,7 +10,7 @@ use super::outcome_unknown;
 use crate::{
     model::{
         conversation::Conversation,
-        ids::ContactKey,
+        ids::{ContactKey, ProviderMessageId},
         message::{FailureReason, Message, Part, Sending},
         status::Status,
     },
@@ -34,6 +34,8 @@ pub(super) struct Shipment<'a> {
     pub(super) conversation: &'a Conversation,
     pub(super) draft: Draft<'a>,
     pub(super) webhook_url: &'a str,
+    /// The provider's id of the message that it answers. The first part says so.
+    pub(super) reply_to: Option<&'a ProviderMessageId>,
 }
 
 /// What became of it. The message itself says the rest.
@@ -100,7 +102,7 @@ impl Shipment<'_> {
             to,
             customer,
             content: self.content(part),
-            reply_to: None,
+            reply_to: self.reply_to.filter(|_| position == 0),
             reply_by: self.conversation.reply_by,
             webhook_url: self.webhook_url,
             sent_at: message.sent_at,
@@ -161,7 +163,7 @@ fn stopped(message: &mut Message, position: usize, of: usize, error: ProviderErr
 mod tests {
     use super::*;
     use crate::model::{
-        ids::{ConversationId, Place, ProviderMessageId},
+        ids::{ConversationId, Place},
         message::Direction,
         time::Timestamp,
     };

@@ -1,10 +1,17 @@
 //! S3 on this machine: an emulator over a folder, served over HTTP on a port of its own, so that the functions use the real
-//! SDK against it, and browsers its presigned addresses. It checks signatures and how long an address is good.
+//! SDK against it, and browsers its presigned addresses. It checks signatures and how long an address is good. Pages may
+//! PUT to it from elsewhere, as the template lets them.
 
 use std::{io, net::Ipv4Addr, path::Path};
 
-use axum::{Router, error_handling::HandleError};
-use http::StatusCode;
+use axum::{
+    Router,
+    error_handling::HandleError,
+    extract::Request,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use s3s::{HttpError, auth::SimpleAuth, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -42,7 +49,9 @@ impl LocalBucket {
         // A name such as localhost would make the SDK write the bucket into it.
         let endpoint = format!("http://{}", listener.local_addr().map_err(BucketError::Serve)?);
         let server = tokio::spawn(async move {
-            if let Err(problem) = axum::serve(listener, Router::new().fallback_service(service)).await {
+            if let Err(problem) =
+                axum::serve(listener, Router::new().fallback_service(service).layer(from_fn(shared_with_pages))).await
+            {
                 tracing::error!(%problem, "the embedded S3 stopped");
             }
         });
@@ -59,6 +68,19 @@ impl Drop for LocalBucket {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// The template's `CorsConfiguration`.
+async fn shared_with_pages(request: Request, next: Next) -> Response {
+    let asks_first = request.method() == Method::OPTIONS;
+    let mut response = if asks_first { StatusCode::OK.into_response() } else { next.run(request).await };
+    let mut allow = |name: HeaderName, value| drop(response.headers_mut().insert(name, HeaderValue::from_static(value)));
+    allow(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if asks_first {
+        allow(header::ACCESS_CONTROL_ALLOW_METHODS, "PUT");
+        allow(header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type");
+    }
+    response
 }
 
 async fn failed(problem: HttpError) -> StatusCode {
@@ -119,6 +141,16 @@ mod tests {
             (StatusCode::PARTIAL_CONTENT, "bytes 1-3/6")
         );
         assert_eq!(part.text().await.unwrap(), "eco");
+
+        let upload = bucket.upload_link(&key, "text/plain", 5, Duration::from_mins(1)).await.unwrap();
+        let http = reqwest::Client::builder().build().unwrap();
+        let put = async |body: &'static str, mime: &str| {
+            http.put(&upload).header("content-type", mime).body(body).send().await.unwrap().status()
+        };
+        assert_eq!(put("third", "text/html").await, StatusCode::FORBIDDEN, "another type");
+        assert_eq!(put("longer", "text/plain").await, StatusCode::FORBIDDEN, "another size");
+        assert_eq!(put("third", "text/plain").await, StatusCode::OK);
+        assert_eq!(bucket.get(&key).await.unwrap(), Some(Bytes::from("third")));
 
         let forged = link.replace("files/a/b/0", "files/a/b/1");
         assert_eq!(reqwest::get(&forged).await.unwrap().status(), StatusCode::FORBIDDEN);

@@ -358,6 +358,8 @@ fn settings(
         ("AWS_ENDPOINT_URL_S3", bucket.endpoint().to_owned()),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url().to_owned()),
         ("ALLOW_LOOPBACK_URLS", "true".to_owned()),
+        // The simulated Pipedrive, and hosts of tests.
+        ("FRAME_ANCESTORS", "http://127.0.0.1:*".to_owned()),
     ];
     settings.extend(simulators.map(Simulators::base_urls).into_iter().flatten());
     settings.extend(options.world.iter().flat_map(|world| world.base_urls.clone()));

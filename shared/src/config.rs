@@ -65,6 +65,8 @@ pub struct Config {
     /// `ALLOW_LOOPBACK_URLS`: whether addresses that users enter may lead to this machine, without TLS. For the bundle
     /// on one machine; a deployed one never sets it.
     pub allow_loopback_urls: bool,
+    /// `FRAME_ANCESTORS`: who may frame the app's pages, instead of Pipedrive. For the bundle on one machine too.
+    pub frame_ancestors: Option<String>,
 }
 
 impl Config {
@@ -100,6 +102,7 @@ impl Config {
             dynamodb_endpoint: get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| aws_endpoint.clone()),
             s3_endpoint: get("AWS_ENDPOINT_URL_S3").or_else(|| aws_endpoint.clone()),
             secrets_endpoint: get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or(aws_endpoint),
+            frame_ancestors: get("FRAME_ANCESTORS"),
             allow_loopback_urls: get("ALLOW_LOOPBACK_URLS").as_deref() == Some("true"),
         })
     }

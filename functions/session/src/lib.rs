@@ -7,8 +7,12 @@ use serde::Deserialize;
 use shared::{
     clock::Clock,
     environment::Environment,
-    http::{HttpFunction, Request, Response, error, request, response, session},
+    http::{
+        HttpFunction, Request, Response, error, request, response,
+        session::{self, Presented},
+    },
     inbox::{error::InboxError, ports::InstallationStore},
+    model::ids::{CompanyId, UserId},
     secrets::SecretCache,
 };
 
@@ -25,6 +29,11 @@ pub struct Function {
 #[derive(Deserialize)]
 struct Body {
     token: String,
+    /// Who the iframe's address says is looking, which nobody signed. Only if it is whom the token names.
+    #[serde(default)]
+    company: Option<CompanyId>,
+    #[serde(default)]
+    user: Option<UserId>,
 }
 
 impl Function {
@@ -34,8 +43,9 @@ impl Function {
     }
 
     async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {
-        let body: Body = request::json(&mut request, MAX_BODY)?;
-        let session = session::open(&*self.installations, &self.secrets, &body.token, self.clock.now()).await?;
+        let Body { token, company, user } = request::json(&mut request, MAX_BODY)?;
+        let presented = Presented { token: &token, company, user };
+        let session = session::open(&*self.installations, &self.secrets, &presented, self.clock.now()).await?;
         Ok(response::data(session))
     }
 }

@@ -17,6 +17,9 @@ use super::Response;
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                            base-uri 'none'; form-action 'none'; frame-ancestors https://*.pipedrive.com";
 
+/// Pipedrive on any company's own subdomain.
+const PIPEDRIVE: &str = "https://*.pipedrive.com";
+
 #[derive(Serialize)]
 struct Success<T> {
     success: bool,
@@ -59,6 +62,29 @@ pub fn text(status: StatusCode, text: String) -> Response {
 pub fn html(status: StatusCode, html: String) -> Response {
     let mut response = with_body(status, "text/html; charset=utf-8", "no-store", Body::Text(html));
     set(&mut response, CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    set(&mut response, REFERRER_POLICY, "no-referrer");
+    response
+}
+
+/// Who may frame a page of the app, and where the files are that it shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Framing<'a> {
+    /// Origin of the bucket: files are shown from there and uploaded to there.
+    pub files: &'a str,
+    /// Sources of `frame-ancestors`; Pipedrive's, if none are set.
+    pub ancestors: Option<&'a str>,
+}
+
+/// A page of the app, in Pipedrive's frame. It is not kept, since its address may hold a token.
+pub fn app_page(html: &str, framing: &Framing<'_>) -> Response {
+    let Framing { files, ancestors } = framing;
+    let ancestors = ancestors.unwrap_or(PIPEDRIVE);
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {files}; img-src 'self' data: blob: {files}; \
+         media-src 'self' blob: {files}; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+    );
+    let mut response = with_body(StatusCode::OK, "text/html; charset=utf-8", "no-store", Body::Text(html.to_owned()));
+    set(&mut response, CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, REFERRER_POLICY, "no-referrer");
     response
 }
@@ -112,6 +138,19 @@ mod tests {
         assert!(policy.starts_with("default-src 'none';") && policy.ends_with("frame-ancestors https://*.pipedrive.com"));
         assert!(!policy.contains("unsafe"));
         assert_eq!(response.headers()[REFERRER_POLICY], "no-referrer");
+    }
+
+    #[test]
+    fn pages_of_the_app_show_files_and_run_no_other_script() {
+        let policy = |ancestors| {
+            let response = app_page("<p>", &Framing { files: "https://b.example", ancestors });
+            assert_eq!(response.headers()[REFERRER_POLICY], "no-referrer");
+            response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned()
+        };
+        let (deployed, local) = (policy(None), policy(Some("http://127.0.0.1:*")));
+        assert!(deployed.ends_with("; frame-ancestors https://*.pipedrive.com") && local.ends_with("s http://127.0.0.1:*"));
+        assert!(deployed.contains("script-src 'self';") && deployed.contains("img-src 'self' data: blob: https://b.example;"));
+        assert!(!deployed.contains("unsafe"));
     }
 
     #[test]

@@ -51,14 +51,30 @@ struct Claims {
     exp: i64,
 }
 
-/// Exchanges the token that Pipedrive signed for a session of ours, if the app is installed for its user.
+/// What an iframe was opened with.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token that Pipedrive signed.
+    pub token: &'a str,
+    /// The company in the address beside it, which is not signed.
+    pub company: Option<CompanyId>,
+    /// The user there.
+    pub user: Option<UserId>,
+}
+
+/// Exchanges the token that Pipedrive signed for a session of ours, if the app is installed for its user, and if the address
+/// names nobody else.
 pub async fn open(
     store: &dyn InstallationStore,
     secrets: &SecretCache,
-    token: &str,
+    presented: &Presented<'_>,
     now: Timestamp,
 ) -> Result<Session, InboxError> {
-    let (caller, secrets) = signed_by_pipedrive(secrets, token, now).await?;
+    let (caller, secrets) = signed_by_pipedrive(secrets, presented.token, now).await?;
+    let other = |named: Option<u64>, signed: u64| named.is_some_and(|named| named != signed);
+    if other(presented.company.map(|id| id.0), caller.company.0) || other(presented.user.map(|id| id.0), caller.user.0) {
+        return Err(BAD_TOKEN);
+    }
     match store.installation(caller.company, caller.user).await? {
         Some(installation) if installation.state != InstallationState::Uninstalled => issue(&secrets, caller, now),
         _ => Err(InboxError::Forbidden("the app is not installed for this user".to_owned())),

@@ -1,0 +1,216 @@
+// Where an answer is written: text, files, emoji, a template. What was typed is kept for each conversation.
+import { api } from './api.js';
+import { toast } from './dialog.js';
+import { $, debounced, say } from './dom.js';
+import { draftOf, keepDraft } from './drafts.js';
+import { openEmoji } from './emoji.js';
+import { timeLeft } from './format.js';
+import { state } from './state.js';
+import { chooseTemplate } from './templates.js';
+import { t } from './text.js';
+import { Uploads } from './uploads.js';
+
+/** Less than this much of the reply window left is said in a louder voice. */
+const SOON_MS = 2 * 3_600_000;
+const HIGHEST = 160;
+
+let conversation = null;
+let channel = null;
+let row = null;
+let answered = null;
+let sending = false;
+let uploads;
+let hooks;
+/** Files that were chosen for a conversation stay with it until they are sent. */
+const waiting = new Map();
+
+const isOver = () => Boolean(row?.reply_by) && timeLeft(row.reply_by) === null;
+const keep = debounced((id, text) => keepDraft(id, text), 300);
+
+/** Takes the composer to a conversation. */
+export function openComposer(id, known) {
+  if (conversation) keepDraft(conversation, $('text').value);
+  conversation = id;
+  row = known ?? null;
+  channel = state.channels.get(known?.channel) ?? null;
+  $('text').value = draftOf(id);
+  replyTo(null);
+  $('chips').replaceChildren();
+  uploads = waiting.get(id) ?? new Uploads($('chips'), { changed: update, refused: (text) => toast(text, 'bad') });
+  waiting.set(id, uploads);
+  $('chips').append(...uploads.files.map((file) => file.element));
+  grow();
+  showWindow(known);
+}
+
+/** Says what can still be sent. */
+export function showWindow(known) {
+  row = known ?? row;
+  channel = state.channels.get(row?.channel) ?? channel;
+  const until = row?.reply_by;
+  const left = until && timeLeft(until);
+  const over = isOver();
+  const templates = Boolean(channel?.templates);
+  $('composer').classList.toggle('over', over);
+  $('window').classList.toggle('soon', Boolean(left) && new Date(until) - Date.now() < SOON_MS);
+  say($('window'), until && !over ? t('windowLeft', { left }) : null);
+  say($('window-over'), over ? t(templates ? 'windowOverTemplates' : 'windowOver', { name: row.name }) : null);
+  $('use-template').hidden = !templates;
+  $('over-template').hidden = !over || !templates;
+  for (const id of ['text', 'attach', 'emoji']) $(id).disabled = over;
+  $('text').placeholder = over ? t('onlyTemplates') : t('write', { channel: channel?.name ?? '' });
+  update();
+}
+
+/** The message that is answered, shown above the text; none ends it. */
+export function replyTo(message) {
+  answered = message?.id ?? null;
+  $('answering').hidden = !message;
+  if (!message) return;
+  $('answering-name').textContent = message.direction === 'in' ? (row?.name ?? '') : t('yourself');
+  $('answering-text').textContent = message.text || t(`file_${message.files?.[0]?.kind ?? 'document'}`);
+  $('text').focus();
+}
+
+function update() {
+  $('chips').hidden = uploads?.isEmpty ?? true;
+  const empty = !$('text').value.trim() && $('chips').hidden;
+  const most = channel?.max_text ?? Infinity;
+  const length = [...$('text').value].length;
+  const tooLong = length > most;
+  say($('length'), length > most * 0.9 ? t('length', { n: length, most }) : null);
+  $('length').classList.toggle('bad', tooLong);
+  $('send').disabled = empty || tooLong || sending || isOver() || !(uploads?.isReady ?? true);
+}
+
+function grow() {
+  const box = $('text');
+  box.style.height = 'auto';
+  box.style.height = `${Math.min(HIGHEST, box.scrollHeight)}px`;
+}
+
+/** Puts text where the cursor is. */
+function insert(text) {
+  const box = $('text');
+  box.setRangeText(text, box.selectionStart, box.selectionEnd, 'end');
+  box.dispatchEvent(new Event('input'));
+  box.focus();
+}
+
+async function post(body) {
+  const id = conversation;
+  const path = `/inbox/api/conversations/${encodeURIComponent(id)}/messages`;
+  const message = await api('POST', path, { ...body, reply_to: answered ?? undefined });
+  if (conversation === id) {
+    replyTo(null);
+    hooks.sent(message);
+  }
+  return message;
+}
+
+async function send() {
+  update();
+  if ($('send').disabled) return;
+  const [id, text, mine] = [conversation, $('text').value, uploads];
+  sending = true;
+  $('composer').classList.add('sending');
+  update();
+  // The next message may be typed while this one is under way.
+  $('text').value = '';
+  grow();
+  try {
+    await post({ text, files: mine.taken });
+    mine.clear();
+    keepDraft(id, conversation === id ? $('text').value : '');
+  } catch (error) {
+    toast(error.message, 'bad');
+    // Nothing was stored: the text is given back.
+    if (conversation === id && !$('text').value) $('text').value = text;
+    else keepDraft(id, text);
+    hooks.conversationChanged();
+  } finally {
+    sending = false;
+    $('composer').classList.remove('sending');
+    grow();
+    update();
+  }
+}
+
+function template() {
+  const id = conversation;
+  chooseTemplate(row, async (body) => {
+    if (conversation !== id) return;
+    await post({ template: body });
+    $('text').focus();
+  });
+}
+
+function takeFiles(list) {
+  if (isOver() || !conversation || list.length === 0) return false;
+  uploads.add(list);
+  $('text').focus();
+  return true;
+}
+
+function dropping() {
+  let depth = 0;
+  const chat = $('chat');
+  const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+  chat.addEventListener('dragenter', (event) => {
+    if (!hasFiles(event)) return;
+    depth += 1;
+    chat.classList.add('dropping');
+  });
+  chat.addEventListener('dragleave', () => {
+    depth = Math.max(0, depth - 1);
+    if (depth === 0) chat.classList.remove('dropping');
+  });
+  chat.addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault());
+  chat.addEventListener('drop', (event) => {
+    event.preventDefault();
+    depth = 0;
+    chat.classList.remove('dropping');
+    takeFiles([...(event.dataTransfer?.files ?? [])]);
+  });
+}
+
+/** Once. `sent(message)` and `conversationChanged()` are called back. */
+export function startComposer(given) {
+  hooks = given;
+  const box = $('text');
+  box.addEventListener('input', () => {
+    keep(conversation, box.value);
+    grow();
+    update();
+  });
+  box.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      send();
+    } else if (event.key === 'Escape' && answered) {
+      event.stopPropagation();
+      replyTo(null);
+    }
+  });
+  box.addEventListener('paste', (event) => {
+    if (takeFiles([...(event.clipboardData?.files ?? [])])) event.preventDefault();
+  });
+  $('composer').addEventListener('submit', (event) => {
+    event.preventDefault();
+    send();
+  });
+  $('attach').addEventListener('click', () => $('file').click());
+  $('file').addEventListener('change', () => {
+    takeFiles([...$('file').files]);
+    $('file').value = '';
+  });
+  $('emoji').addEventListener('click', () => openEmoji($('emoji'), insert));
+  for (const id of ['use-template', 'over-template']) $(id).addEventListener('click', template);
+  $('answering-end').addEventListener('click', () => {
+    replyTo(null);
+    box.focus();
+  });
+  dropping();
+  setInterval(() => conversation && showWindow(), 15_000);
+  addEventListener('pagehide', () => conversation && keepDraft(conversation, box.value));
+}

@@ -1,0 +1,129 @@
+// Dialogs over the page: they keep the focus, close with Escape, and give the focus back.
+import { el } from './dom.js';
+import { icon } from './icons.js';
+import { t } from './text.js';
+
+let count = 0;
+
+/** Opens a dialog of `content`. Returns it; `close()` ends it. */
+export function openDialog(title, content, { className = '', onclose } = {}) {
+  count += 1;
+  const id = `dialog-${count}`;
+  const before = document.activeElement;
+  const dialog = el(
+    'dialog',
+    { class: `dialog ${className}`, 'aria-labelledby': id },
+    el(
+      'div',
+      { class: 'dialog-head' },
+      el('h2', { id }, title),
+      el('button', { type: 'button', class: 'icon-button', 'aria-label': t('close'), onclick: () => dialog.close() }, icon('close')),
+    ),
+    content,
+  );
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    onclose?.();
+    if (before?.isConnected) before.focus();
+  });
+  // A click beside it closes it.
+  dialog.addEventListener('click', (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Asks before something is done that can't be undone. Resolves to whether it was confirmed. */
+export function confirmed(title, text, action) {
+  return new Promise((resolve) => {
+    let sure = false;
+    const dialog = openDialog(
+      title,
+      el(
+        'div',
+        { class: 'dialog-body' },
+        el('p', {}, text),
+        el(
+          'div',
+          { class: 'dialog-actions' },
+          el('button', { type: 'button', class: 'button plain', onclick: () => dialog.close() }, t('cancel')),
+          el(
+            'button',
+            {
+              type: 'button',
+              class: 'button danger',
+              onclick: () => {
+                sure = true;
+                dialog.close();
+              },
+            },
+            action,
+          ),
+        ),
+      ),
+      { className: 'small', onclose: () => resolve(sure) },
+    );
+    dialog.querySelector('.plain').focus();
+  });
+}
+
+/** A menu below a button: arrow keys within, Escape closes it. `items` are `{label, icon, danger, act}` or `{label, checked, act}`. */
+export function menu(button, items) {
+  const close = (focus) => {
+    box.remove();
+    button.setAttribute('aria-expanded', 'false');
+    document.removeEventListener('pointerdown', outside, true);
+    if (focus) button.focus();
+  };
+  const outside = (event) => {
+    if (!box.contains(event.target) && !button.contains(event.target)) close(false);
+  };
+  const entries = items.filter(Boolean).map((item) =>
+    el(
+      'button',
+      {
+        type: 'button',
+        role: item.checked === undefined ? 'menuitem' : 'menuitemcheckbox',
+        'aria-checked': item.checked === undefined ? null : String(item.checked),
+        class: item.danger ? 'danger' : '',
+        tabindex: '-1',
+        onclick: () => {
+          close(true);
+          item.act();
+        },
+      },
+      item.checked === undefined ? icon(item.icon, 18) : el('span', { class: 'tick' }, item.checked && icon('check', 16)),
+      item.label,
+    ),
+  );
+  const box = el('div', { class: 'menu', role: 'menu', 'aria-label': button.getAttribute('aria-label') }, entries);
+  box.addEventListener('keydown', (event) => {
+    const at = entries.indexOf(document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 }[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      entries[(to + entries.length) % entries.length].focus();
+    } else if (event.key === 'Escape' || event.key === 'Tab') {
+      event.preventDefault();
+      event.stopPropagation();
+      close(true);
+    }
+  });
+  const place = button.getBoundingClientRect();
+  box.style.top = `${place.bottom + 4}px`;
+  box.style.right = `${Math.max(4, document.documentElement.clientWidth - place.right)}px`;
+  document.body.append(box);
+  button.setAttribute('aria-expanded', 'true');
+  document.addEventListener('pointerdown', outside, true);
+  entries[0]?.focus();
+}
+
+/** Says something at the edge of the page for a while, and to who listens. */
+export function toast(text, kind = '') {
+  const box = document.getElementById('toasts');
+  const shown = el('div', { class: `toast ${kind}` }, text);
+  box.append(shown);
+  setTimeout(() => shown.remove(), 6000);
+}

@@ -1,0 +1,186 @@
+// What the page knows: the company, its channels, the conversations that were loaded. It asks for changes every few seconds
+// while the page is looked at, and rarely otherwise; one call tells all of them.
+import { api, withQuery } from './api.js';
+import { onVisibility } from './frame.js';
+
+const VISIBLE_MS = 2500;
+const HIDDEN_MS = 20_000;
+const LONGEST_PAUSE_MS = 60_000;
+const PAGE = 50;
+
+export const state = {
+  me: null,
+  company: '',
+  pipedriveUrl: null,
+  members: new Map(),
+  channels: new Map(),
+  /** All conversations that were loaded, by id. */
+  conversations: new Map(),
+  /** Ids of those that the list shows, in its order. */
+  listed: [],
+  filter: { channel: '', unread: false, mine: false, state: 'open' },
+  /** Whether the list has been read to its end. */
+  complete: false,
+  openId: null,
+};
+
+const listeners = new Map();
+let after = null;
+let loading = null;
+let since = 0;
+let timer = null;
+let failures = 0;
+let windowShown = true;
+
+/** Calls `listener` when `what` happens: `list`, `conversation`, `offline`, `arrived`. */
+export function on(what, listener) {
+  if (!listeners.has(what)) listeners.set(what, new Set());
+  listeners.get(what).add(listener);
+}
+
+function emit(what, ...given) {
+  for (const listener of listeners.get(what) ?? []) listener(...given);
+}
+
+const newestFirst = (a, b) => (a.last_at < b.last_at ? 1 : a.last_at > b.last_at ? -1 : a.id < b.id ? 1 : -1);
+
+function matches(row) {
+  const { channel, unread, mine, state: wanted } = state.filter;
+  // What is open stays in sight when it is read or closed.
+  if (row.id === state.openId && (!channel || row.channel === channel)) return true;
+  return (!channel || row.channel === channel) && (!unread || row.unread > 0) && (!mine || row.mine) && (!wanted || row.state === wanted);
+}
+
+function take(row) {
+  const known = state.conversations.get(row.id);
+  if (known && known.changed_at > row.changed_at) return false;
+  state.conversations.set(row.id, row);
+  return !known || known.changed_at !== row.changed_at;
+}
+
+/** Those of the loaded conversations that belong into the list as far as it has been read. */
+function relist() {
+  const oldest = state.complete ? null : after?.oldest;
+  const rows = [...state.conversations.values()].filter((row) => matches(row) && (!oldest || row.last_at >= oldest));
+  state.listed = rows.sort(newestFirst).map((row) => row.id);
+  emit('list');
+}
+
+export const unreadCount = () => [...state.conversations.values()].filter((row) => row.unread > 0).length;
+
+export async function start() {
+  const started = await api('GET', '/inbox/api/start');
+  state.me = started.me;
+  state.company = started.company;
+  state.pipedriveUrl = started.pipedrive_url ?? null;
+  state.members = new Map(started.members.map((member) => [member.user, member.name]));
+  state.channels = new Map(started.channels.map((channel) => [channel.id, channel]));
+  for (const row of started.conversations) take(row);
+  since = started.since;
+  read(started);
+  schedule(VISIBLE_MS);
+  document.addEventListener('visibilitychange', wake);
+  onVisibility(({ is_visible: shown }) => {
+    windowShown = shown !== false;
+    wake();
+  });
+  return started;
+}
+
+function read({ conversations, after: next }) {
+  state.complete = !next;
+  if (next) after = { cursor: next, oldest: conversations.at(-1)?.last_at ?? after?.oldest ?? null };
+  else after = null;
+  relist();
+}
+
+/** Reads the list anew, by another filter. */
+export async function setFilter(filter) {
+  Object.assign(state.filter, filter);
+  after = null;
+  state.complete = false;
+  loading = null;
+  state.listed = [...state.conversations.values()].filter(matches).sort(newestFirst).map((row) => row.id);
+  emit('list');
+  await loadMore();
+}
+
+/** Reads the next page of the list, once at a time. */
+export function loadMore() {
+  if (state.complete) return null;
+  const asked = JSON.stringify(state.filter);
+  loading ??= (async () => {
+    try {
+      const page = await api('GET', withQuery('/inbox/api/conversations', { ...flags(), after: after?.cursor, limit: PAGE }));
+      if (asked !== JSON.stringify(state.filter)) return;
+      for (const row of page.conversations) take(row);
+      read(page);
+    } finally {
+      loading = null;
+    }
+  })();
+  return loading;
+}
+
+function flags() {
+  const { channel, unread, mine, state: wanted } = state.filter;
+  return { channel, state: wanted, unread: unread ? 'true' : '', mine: mine ? 'true' : '' };
+}
+
+/** Takes a row that another call brought. */
+export function learn(row) {
+  if (!take(row)) return;
+  relist();
+  emit('conversation', row);
+}
+
+/** What this page itself changed of a row, before the API tells it. */
+export function patch(id, changes) {
+  const row = state.conversations.get(id);
+  if (!row) return;
+  const changed = { ...row, ...changes };
+  state.conversations.set(id, changed);
+  relist();
+  emit('conversation', changed);
+}
+
+/** Takes a conversation out that is gone. */
+export function forget(id) {
+  if (state.conversations.delete(id)) relist();
+}
+
+export const isLookedAt = () => document.visibilityState === 'visible' && windowShown;
+
+function schedule(pause) {
+  clearTimeout(timer);
+  timer = setTimeout(poll, pause);
+}
+
+function wake() {
+  if (isLookedAt()) schedule(0);
+}
+
+/** Asks for changes at once. */
+export const refresh = () => schedule(0);
+
+async function poll() {
+  try {
+    const { conversations, since: next, more } = await api('GET', withQuery('/inbox/api/updates', { since }));
+    since = next;
+    if (failures > 0) emit('offline', false);
+    failures = 0;
+    const before = new Map(conversations.map(({ id }) => [id, state.conversations.get(id)]));
+    const changed = conversations.filter(take);
+    if (changed.length > 0) relist();
+    for (const row of changed) {
+      emit('conversation', row);
+      if (row.unread > (before.get(row.id)?.unread ?? 0)) emit('arrived', row);
+    }
+    emit('tick');
+    schedule(more ? 0 : isLookedAt() ? VISIBLE_MS : HIDDEN_MS);
+  } catch (error) {
+    failures += 1;
+    if (failures > 1) emit('offline', true, error);
+    schedule(Math.min(LONGEST_PAUSE_MS, VISIBLE_MS * 2 ** failures));
+  }
+}

@@ -1,0 +1,39 @@
+//! `start`: all that the page shows first. `updates`: what changed since. `channels/{channel}/templates`.
+
+use shared::{
+    http::{Request, Response, request, response},
+    inbox::{
+        error::InboxError,
+        page::{self, answer, list, start},
+    },
+    model::time::Timestamp,
+};
+
+use super::Call;
+
+/// Conversations that the page shows first.
+const FIRST: usize = 50;
+
+impl Call<'_> {
+    pub(super) async fn start(&self) -> Result<Response, InboxError> {
+        let (api, links) = (self.api, self.links().await?);
+        let shown =
+            start::start(&*api.reader, &*api.installations, &api.providers, &links, &*api.clock, &self.caller, FIRST).await?;
+        Ok(response::data(shown))
+    }
+
+    pub(super) async fn updates(&self, request: &Request) -> Result<Response, InboxError> {
+        let since = request::query(request, "since").and_then(|text| text.parse().ok());
+        let since = since.ok_or_else(|| InboxError::BadRequest {
+            parameter: "since",
+            problem: "has to be what an earlier call answered".to_owned(),
+        })?;
+        let links = self.links().await?;
+        Ok(response::data(list::updates(&*self.api.reader, &links, &self.caller, Timestamp::from_millis(since)).await?))
+    }
+
+    pub(super) async fn templates(&self, request: &Request) -> Result<Response, InboxError> {
+        let channel = page::own_channel(request::path_id(request, "channel", "channel")?, &self.caller)?;
+        Ok(response::data(answer::templates(&self.template_ports(), &channel).await?))
+    }
+}

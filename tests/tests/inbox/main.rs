@@ -1,0 +1,8 @@
+//! The API of the inbox page, over the real router: what salespeople see and do, and what nobody else does.
+
+mod desk;
+mod lists;
+mod search;
+mod send;
+mod strangers;
+mod threads;

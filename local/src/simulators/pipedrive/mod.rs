@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod contract;
 mod faults;
+mod frame;
 mod inbox;
 mod oauth;
 mod page;

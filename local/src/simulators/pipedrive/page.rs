@@ -12,7 +12,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{InboxError, InboxFile, PipedriveSim, api::json as answer, world::World};
+use super::{InboxError, InboxFile, PipedriveSim, api::json as answer, frame, world::World};
 
 /// Nothing from elsewhere but pictures, and no inline script.
 const POLICY: &str =
@@ -35,9 +35,10 @@ pub(super) fn router() -> Router<PipedriveSim> {
         .route("/sim/remove-channel", post(remove_channel))
         .route("/sim/uninstall", post(uninstall))
         .route("/sim/open-app", get(open_app))
+        .merge(frame::router())
 }
 
-fn asset(kind: &'static str, text: &'static str) -> Response {
+pub(super) fn asset(kind: &'static str, text: &'static str) -> Response {
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-cache")];
     (headers, text).into_response()
 }
@@ -111,7 +112,7 @@ struct Which {
 }
 
 /// Reads a form that the page sent as JSON. Other sites can't send that without asking first.
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box<Response>> {
+pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box<Response>> {
     let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
     let unfit = || Box::new(answer(StatusCode::BAD_REQUEST, &json!({"error": "not the expected JSON"})));
     serde_json::from_slice(body).ok().filter(|_| is_json).ok_or_else(unfit)

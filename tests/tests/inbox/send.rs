@@ -150,9 +150,9 @@ async fn two_who_press_at_once_do_not_double_it() {
     let (owner, colleague) = (Desk::of_owner(&world).await, Desk::of_colleague(&world).await);
     write(&world, 1, "Ada", "hello").await;
     let path = format!("conversations/{}/messages", owner.id("Ada").await);
-    world.bundle.graph().fail_next(Fault::LostAnswer);
+    world.bundle.graph().fail_next(Fault::Code(131_026));
     let failed = owner.post(&path, &said("Did you get this?")).await;
-    assert_eq!(failed["failure"]["code"], "outcome_unknown");
+    assert_eq!(failed["status"], "failed");
     let before = world.bundle.graph().sent().len();
     let retry = format!("messages/{}/retry", text(&failed["id"]));
     let nothing = json!({});

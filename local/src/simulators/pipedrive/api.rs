@@ -3,7 +3,7 @@
 use axum::{
     Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
@@ -24,6 +24,9 @@ use super::{
     world::{Channel, Conversation, Message, World},
 };
 
+/// Most bytes of a body. Files are refused by a limit of their own, and this one is above it.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
 pub(super) fn router(sim: &PipedriveSim) -> Router<PipedriveSim> {
     Router::new()
         .route("/oauth/token", post(oauth::token))
@@ -32,7 +35,7 @@ pub(super) fn router(sim: &PipedriveSim) -> Router<PipedriveSim> {
         .route("/api/v1/channels/messages/receive", post(receive))
         .route("/api/v1/channels/{channel}", delete(delete_channel))
         .route("/api/v1/channels/{channel}/conversations/{conversation}", delete(delete_conversation))
-        .route("/api/{*records}", any(records::serve))
+        .route("/api/{*records}", any(records::serve).layer(DefaultBodyLimit::max(MAX_BODY)))
         .layer(middleware::from_fn_with_state(sim.clone(), stand_before))
 }
 
@@ -89,7 +92,9 @@ async fn me(State(sim): State<PipedriveSim>, headers: HeaderMap) -> Response {
     let Some((company, user)) = world.user(company, user) else { return unauthorized() };
     let access = |app: &str| json!({"app": app, "admin": user.admin});
     let data = json!({
-        "id": user.id, "name": user.name, "email": "user@example.com", "active_flag": true,
+        "id": user.id, "name": user.name, "email": "user@example.com", "active_flag": true, "activated": true, "is_you": true,
+        "default_currency": "EUR", "locale": "en_GB", "lang": 1, "language": {"language_code": "en", "country_code": "GB"},
+        "timezone_name": world.time_zone(company.id), "phone": null, "icon_url": null, "role_id": 1,
         "access": [access("sales"), access("global"), access("account_settings")],
         "company_id": company.id, "company_name": company.name, "company_domain": company.domain,
     });
@@ -105,6 +110,7 @@ async fn register(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: By
         return refusal(StatusCode::BAD_REQUEST, CHANNEL_EXPECTED, "INVALID_BODY");
     };
     let now = sim.now();
+    sim.world().violations.extend(records::objection("/channels", &bytes));
     let channel = {
         let mut world = sim.world();
         if !world.user(company, user).is_some_and(|(_, user)| user.admin) {
@@ -156,6 +162,7 @@ async fn receive(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: Byt
     let Some(pushed) = body::<Receive>(&headers, &bytes) else {
         return refusal(StatusCode::BAD_REQUEST, MESSAGE_EXPECTED, "INVALID_RECEIVE_MESSAGE_PAYLOAD");
     };
+    sim.world().violations.extend(records::objection("/channels/messages/receive", &bytes));
     let echo: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let (channel_id, conversation_id) = (pushed.channel_id.0.clone(), pushed.conversation_id.0.clone());
     let is_unknown = {

@@ -40,6 +40,8 @@ pub enum Call {
 pub enum Fault {
     /// It is refused with this status and nothing happens. 403 is the firewall's page.
     Answer(u16),
+    /// It is refused with this status and an HTML page, as what stands before Pipedrive does it.
+    Page(u16),
     /// It is refused with 403, as Pipedrive itself does it, with this code.
     Forbidden(&'static str),
     /// It is refused with 429 and `Retry-After` in seconds.
@@ -121,6 +123,7 @@ pub(super) async fn stand_before(State(sim): State<PipedriveSim>, request: Reque
     match fault {
         None => {}
         Some(Fault::Answer(status)) => return refused(status),
+        Some(Fault::Page(status)) => return page(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)),
         Some(Fault::RateLimited(seconds)) => {
             let mut answer = refused(429);
             answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -157,12 +160,14 @@ fn refused(status: u16) -> Response {
     match status {
         StatusCode::UNAUTHORIZED => unauthorized(),
         StatusCode::PAYMENT_REQUIRED => closed(),
-        StatusCode::FORBIDDEN => {
-            let page = "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>";
-            (status, [(header::CONTENT_TYPE, "text/html; charset=UTF-8")], page).into_response()
-        }
+        StatusCode::FORBIDDEN => page(status),
         status => json(status, &serde_json::json!({"success": false, "error": status.canonical_reason()})),
     }
+}
+
+fn page(status: StatusCode) -> Response {
+    let page = "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>";
+    (status, [(header::CONTENT_TYPE, "text/html; charset=UTF-8")], page).into_response()
 }
 
 /// The gateway's answer to a token that it doesn't know.

@@ -38,7 +38,10 @@ use self::{app::Manifest, world::World};
 pub use self::{
     faults::{Call, Fault, Gone},
     inbox::{InboxError, InboxFile},
-    records::{Action, Deal, DealStatus, Entry, Kind, Lead, Limits, Note, Person, PhoneSearch, Pipeline, Stage},
+    records::{
+        Action, Deal, DealStatus, Entry, File, Kind, Lead, Limits, Note, Person, PhoneSearch, Pipeline, Stage, Telling, Told,
+        Webhook,
+    },
     world::{Channel, Company, Conversation, Message, Participant, Template, User},
 };
 
@@ -49,6 +52,9 @@ pub const DEMO_USER: UserId = UserId(11);
 
 /// How long Pipedrive waits for an app's answer. Its own limit isn't documented; apps are asked to be faster.
 const APP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of a file, until a test says otherwise.
+const LARGEST_FILE: usize = 25 * 1024 * 1024;
 
 /// What happens to a refresh token that is used. Pipedrive's pages describe both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +102,7 @@ pub struct PipedriveOptions {
 }
 
 /// Knobs for what Pipedrive's documentation leaves open.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What happens to used refresh tokens.
     pub rotation: Rotation,
@@ -114,6 +120,27 @@ pub struct Settings {
     pub search_lag: usize,
     /// How searches compare phone numbers.
     pub phone_search: PhoneSearch,
+    /// When webhooks are told what happened.
+    pub telling: Telling,
+    /// Most bytes of a file. Pipedrive's own limit isn't documented.
+    pub largest_file: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rotation: Rotation::default(),
+            auto_consent: false,
+            recipients: Recipients::default(),
+            ids_as_strings: false,
+            gone: None,
+            limits: Limits::default(),
+            search_lag: 0,
+            phone_search: PhoneSearch::default(),
+            telling: Telling::default(),
+            largest_file: LARGEST_FILE,
+        }
+    }
 }
 
 impl PipedriveOptions {
@@ -142,6 +169,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     http: reqwest::Client,
     world: Mutex<World>,
+    // Held by whoever tells webhooks, so that these hear things in their order.
+    telling: tokio::sync::Mutex<()>,
     // Work that goes on after an answer was given.
     jobs: watch::Sender<usize>,
 }
@@ -182,6 +211,7 @@ impl PipedriveSim {
                 clock: options.clock,
                 http,
                 world: Mutex::new(world),
+                telling: tokio::sync::Mutex::new(()),
                 jobs: watch::Sender::new(0),
             }),
         }
@@ -202,11 +232,24 @@ impl PipedriveSim {
     /// Changes settings.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.world().settings);
+        self.tell_what_waits();
     }
 
-    /// Lets time pass: tokens and codes run out.
+    /// Lets time pass: tokens and codes run out, and webhooks are told again what they did not take.
     pub fn advance(&self, by: Duration) {
         self.world().ahead += by;
+        self.tell_what_waits();
+    }
+
+    fn tell_what_waits(&self) {
+        if self.untold() > 0 {
+            self.tell_later();
+        }
+    }
+
+    /// In which time zone a company's users are. Until then they are in Europe/Berlin.
+    pub fn set_time_zone(&self, company: CompanyId, name: &str) {
+        self.world().time_zones.insert(company, name.to_owned());
     }
 
     /// The next `times` requests of this kind meet the fault.

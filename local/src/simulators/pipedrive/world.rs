@@ -21,8 +21,11 @@ use super::{
     contract,
     faults::{Call, Fault},
     oauth::Grants,
-    records::{Meter, Records},
+    records::{Meter, Outgoing, Records},
 };
+
+/// The time zone of users.
+const TIME_ZONE: &str = "Europe/Berlin";
 
 /// Everything, behind one lock that is never held while waiting.
 pub(super) struct World {
@@ -37,6 +40,9 @@ pub(super) struct World {
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) records: HashMap<CompanyId, Records>,
     pub(super) meter: Meter,
+    pub(super) outgoing: Outgoing,
+    /// Those of companies that have another one than [`TIME_ZONE`].
+    pub(super) time_zones: HashMap<CompanyId, String>,
     pub(super) faults: VecDeque<(Call, Fault)>,
     pub(super) arrived: HashMap<Call, usize>,
     pub(super) violations: Vec<String>,
@@ -183,6 +189,8 @@ impl World {
             channels: BTreeMap::new(),
             records: HashMap::new(),
             meter: Meter::default(),
+            outgoing: Outgoing::default(),
+            time_zones: HashMap::new(),
             faults: VecDeque::new(),
             arrived: HashMap::new(),
             violations: Vec::new(),
@@ -194,6 +202,11 @@ impl World {
         Some((company, company.users.iter().find(|u| u.id == user)?))
     }
 
+    /// The time zone of a company's users.
+    pub(super) fn time_zone(&self, company: CompanyId) -> &str {
+        self.time_zones.get(&company).map_or(TIME_ZONE, String::as_str)
+    }
+
     /// The app's one callback URL.
     pub(super) fn callback(&self) -> Option<String> {
         self.app_url.as_ref().map(|app| format!("{app}/oauth/callback"))
@@ -202,6 +215,9 @@ impl World {
     /// Forgets a user's grant and channels.
     pub(super) fn forget_installation(&mut self, owner: (CompanyId, UserId)) {
         self.grants.forget(owner);
+        if let Some(records) = self.records.get_mut(&owner.0) {
+            records.forget_webhooks_of(owner.1);
+        }
         self.channels.retain(|_, channel| (channel.company, channel.user) != owner);
     }
 

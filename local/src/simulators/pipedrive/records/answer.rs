@@ -24,6 +24,8 @@ pub(super) struct Refusal {
     error: String,
     /// Version 2 tells it, version 1 does not.
     code: &'static str,
+    /// What is wrong, by member, as webhooks have it.
+    errors: Option<Value>,
 }
 
 impl Refusal {
@@ -31,17 +33,34 @@ impl Refusal {
     pub(super) fn invalid(place: &str, problem: &str) -> Self {
         let place = if place.is_empty() || place == "." { "body" } else { place };
         let error = format!("Validation failed: {place}: {problem}");
-        Self { status: StatusCode::BAD_REQUEST, error, code: "ERR_SCHEMA_VALIDATION_FAILED" }
+        Self { status: StatusCode::BAD_REQUEST, error, code: "ERR_SCHEMA_VALIDATION_FAILED", errors: None }
     }
 
     /// There is no such record, or not in this company.
     pub(super) fn not_found(error: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, error: error.to_owned(), code: "ERR_NOT_FOUND" }
+        Self { status: StatusCode::NOT_FOUND, error: error.to_owned(), code: "ERR_NOT_FOUND", errors: None }
     }
 
     /// The company or the user may not do this.
     pub(super) fn forbidden(error: &str) -> Self {
-        Self { status: StatusCode::FORBIDDEN, error: error.to_owned(), code: "ERR_FORBIDDEN" }
+        Self { status: StatusCode::FORBIDDEN, error: error.to_owned(), code: "ERR_FORBIDDEN", errors: None }
+    }
+
+    /// What is wrong with a webhook's registration.
+    pub(super) fn webhook(member: &str, problem: &str) -> Self {
+        let status = if problem == "not found" { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+        Self { status, error: problem.to_owned(), code: "", errors: Some(json!({member: [problem]})) }
+    }
+
+    /// The user has as many webhooks of the app as there may be.
+    pub(super) fn too_many_webhooks() -> Self {
+        let error = "Webhooks limit reached".to_owned();
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, error, code: "", errors: None }
+    }
+
+    /// A file is larger than Pipedrive takes it. How it says so is not documented.
+    pub(super) fn too_large() -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, error: "File is too large".to_owned(), code: "", errors: None }
     }
 
     /// The answer.
@@ -53,6 +72,9 @@ impl Refusal {
         });
         if version == Version::V2 {
             body["code"] = self.code.into();
+        }
+        if let Some(errors) = &self.errors {
+            body = json!({"status": "error", "success": false, "errors": errors});
         }
         api::json(self.status, &body)
     }

@@ -62,7 +62,7 @@ pub(in super::super) fn cost(call: Call) -> u64 {
     match call {
         Call::Token => 0,
         Call::Me => 2,
-        Call::Register | Call::Receive => 10,
+        Call::Register | Call::Receive | Call::Records(Kind::Webhooks, Action::List) => 10,
         Call::DeleteChannel | Call::DeleteConversation => 6,
         Call::Records(Kind::Pipelines | Kind::Stages, Action::List) => 5,
         Call::Records(kind, action) => match (kind.place().0, action) {
@@ -95,6 +95,11 @@ impl Meter {
     pub(in super::super) fn spend(&mut self, company: CompanyId, tokens: u64, now: Timestamp) {
         self.roll(now);
         *self.spent.entry(company).or_default() += tokens;
+    }
+
+    /// The company's day begins anew.
+    pub(in super::super) fn refill(&mut self, company: CompanyId) {
+        self.spent.remove(&company);
     }
 
     /// Takes a call, or refuses it. Either way there are headers to send.

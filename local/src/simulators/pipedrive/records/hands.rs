@@ -4,7 +4,7 @@
 use serde_json::Value;
 use shared::model::ids::{CompanyId, UserId};
 
-use super::{Action, Ask, Deal, Kind, Lead, Note, Person, Records};
+use super::{Action, Ask, Deal, Doer, File, Kind, Lead, Note, Person, Records};
 use crate::simulators::pipedrive::PipedriveSim;
 
 impl PipedriveSim {
@@ -26,6 +26,11 @@ impl PipedriveSim {
     /// All notes of a company, deleted ones included.
     pub fn notes(&self, company: CompanyId) -> Vec<Note> {
         self.look(company, |records| records.notes.values().cloned().collect())
+    }
+
+    /// All files of a company, deleted ones included.
+    pub fn files(&self, company: CompanyId) -> Vec<File> {
+        self.look(company, |records| records.files.values().cloned().collect())
     }
 
     /// Creates a record as a user does in Pipedrive's own pages: the body is the API's, and nothing is counted or
@@ -74,6 +79,11 @@ impl PipedriveSim {
         self.world().meter.spent(company, now)
     }
 
+    /// The company's day begins anew, or it has bought more tokens.
+    pub fn refill_tokens(&self, company: CompanyId) {
+        self.world().meter.refill(company);
+    }
+
     /// Other apps of the company spend tokens of its day.
     pub fn spend_tokens(&self, company: CompanyId, tokens: u64) {
         let now = self.now();
@@ -88,18 +98,15 @@ impl PipedriveSim {
         id: Option<&str>,
         body: &Value,
     ) -> Result<Value, String> {
-        let now = self.now();
-        let mut world = self.world();
-        let world = &mut *world;
-        let users = world.companies.get(&company).map_or(&[][..], |company| &company.users);
         let body = body.to_string();
-        let ask = Ask { id, query: "", body: body.as_bytes(), user, users, settings: &world.settings, now };
-        let records = world.records.entry(company).or_insert_with(|| Records::new(now));
-        let answer = records.answer(kind, action, &ask).map_err(|refused| refused.to_string())?;
+        let work = |records: &mut Records, ask: &Ask<'_>| records.carry_out(kind, action, ask);
+        let result = self.with_records((company, user), id, body.as_bytes(), work);
+        let (answer, event) = result.map_err(|refused| refused.to_string())?;
+        self.spread(Doer { company, user, by_api: false }, event);
         Ok(answer["data"].clone())
     }
 
-    fn look<T>(&self, company: CompanyId, look: impl FnOnce(&mut Records) -> T) -> T {
+    pub(super) fn look<T>(&self, company: CompanyId, look: impl FnOnce(&mut Records) -> T) -> T {
         let now = self.now();
         look(self.world().records.entry(company).or_insert_with(|| Records::new(now)))
     }

@@ -1,5 +1,5 @@
-//! What a Pipedrive account holds beside the inbox: persons, deals, pipelines, stages, leads and notes, with versions 1
-//! and 2 of the API in front of them.
+//! What a Pipedrive account holds beside the inbox: persons, deals, pipelines, stages, leads, notes and files, with versions
+//! 1 and 2 of the API in front of them, and webhooks that are told of what changes.
 //!
 //! Each company has records of its own, counted from 1. Bodies, queries and ids are taken as strictly as Pipedrive takes
 //! them; where `PIGEONPOST_CONTRACTS` names Pipedrive's API descriptions, requests must satisfy those as well.
@@ -10,9 +10,12 @@ mod budget;
 mod contract;
 mod deal;
 mod deals;
+mod events;
+mod files;
 mod hands;
 mod html;
 mod leads;
+mod merging;
 mod notes;
 mod paging;
 mod persons;
@@ -21,8 +24,10 @@ mod query;
 mod route;
 mod search;
 mod slice;
+mod telling;
 mod time;
 mod view;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -33,25 +38,35 @@ use axum::{
     response::Response,
 };
 use serde_json::Value;
-use shared::model::{ids::UserId, time::Timestamp};
+use shared::model::{
+    ids::{CompanyId, UserId},
+    time::Timestamp,
+};
 
 use self::{
     answer::{Refusal, Version},
+    events::Doer,
+    files::Form,
     search::Index,
 };
 pub use self::{
     budget::Limits,
     deal::{Deal, DealStatus},
+    files::File,
     leads::Lead,
     notes::Note,
     persons::{Entry, Person},
     pipelines::{Pipeline, Stage},
     route::{Action, Kind},
     search::PhoneSearch,
+    telling::{Telling, Told},
+    webhooks::Webhook,
 };
 pub(super) use self::{
     budget::{Meter, TOKENS_LEFT, too_many},
+    contract::objection,
     route::Route,
+    telling::Outgoing,
 };
 use super::{PipedriveSim, Settings, User, api};
 
@@ -63,16 +78,23 @@ pub(super) struct Records {
     stages: Vec<Stage>,
     leads: Vec<Lead>,
     notes: BTreeMap<u64, Note>,
+    files: BTreeMap<u64, File>,
+    webhooks: Vec<Webhook>,
+    last_webhook: u64,
     /// Names by id.
     organizations: BTreeMap<u64, String>,
     index: Index,
 }
 
 /// A request with all that decides its answer.
+#[derive(Clone)]
 struct Ask<'a> {
     id: Option<&'a str>,
     query: &'a str,
     body: &'a [u8],
+    /// The body, where it is one with a file.
+    form: Option<&'a Form>,
+    company: CompanyId,
     user: UserId,
     /// The company's users.
     users: &'a [User],
@@ -91,6 +113,9 @@ impl Records {
             stages,
             leads: Vec::new(),
             notes: BTreeMap::new(),
+            files: BTreeMap::new(),
+            webhooks: Vec::new(),
+            last_webhook: 0,
             organizations: BTreeMap::new(),
             index: Index::default(),
         }
@@ -124,6 +149,13 @@ impl Records {
             (K::Notes, A::Create) => notes::create(self, ask),
             (K::Notes, A::Update) => notes::update(self, ask),
             (K::Notes, A::Delete) => notes::delete(self, ask),
+            (K::Files, A::List) => files::list(self, ask),
+            (K::Files, A::Get) => files::get(self, ask),
+            (K::Files, A::Create) => files::create(self, ask),
+            (K::Files, A::Delete) => files::delete(self, ask),
+            (K::Webhooks, A::List) => webhooks::list(self, ask),
+            (K::Webhooks, A::Create) => webhooks::create(self, ask),
+            (K::Webhooks, A::Delete) => webhooks::delete(self, ask),
             _ => Err(Refusal::not_found("Not found")),
         }
     }
@@ -158,30 +190,54 @@ pub(super) async fn serve(
     let Some(route) = Route::of(&method, uri.path()) else { return Refusal::not_found("Not found").response(Version::V2) };
     let (version, _) = route.kind.place();
     let query = uri.query().unwrap_or_default();
-    if let Err(refused) = is_sound(route, query, &headers, &body) {
-        return refused.response(version);
-    }
-    let now = sim.now();
-    let mut world = sim.world();
-    let world = &mut *world;
-    let users = world.companies.get(&company).map_or(&[][..], |company| &company.users);
-    let ask = Ask { id: route.id, query, body: &body, user, users, settings: &world.settings, now };
-    let records = world.records.entry(company).or_insert_with(|| Records::new(now));
-    records.index.count_request();
-    match records.answer(route.kind, route.action, &ask) {
-        Ok(body) if (route.kind, route.action) == (Kind::Leads, Action::Create) => api::json(StatusCode::CREATED, &body),
-        Ok(body) => api::json(StatusCode::OK, &body),
+    let form = match is_sound(route, query, &headers, &body).await {
+        Ok(form) => form,
+        Err(refused) => return refused.response(version),
+    };
+    let result = sim.with_records((company, user), route.id, &body, |records, ask| {
+        let ask = Ask { query, form: form.as_ref(), ..ask.clone() };
+        records.index.count_request();
+        records.carry_out(route.kind, route.action, &ask)
+    });
+    match result {
+        Ok((body, event)) => {
+            sim.spread(Doer { company, user, by_api: true }, event);
+            let is_made = matches!((route.kind, route.action), (Kind::Leads | Kind::Webhooks, Action::Create));
+            api::json(if is_made { StatusCode::CREATED } else { StatusCode::OK }, &body)
+        }
         Err(refused) => refused.response(version),
     }
 }
 
-/// What can be said about a request without looking at the records.
-fn is_sound(route: Route<'_>, query: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
-    if matches!(route.action, Action::Create | Action::Update) {
-        let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-        if !kind.starts_with(b"application/json") {
-            return Err(Refusal::invalid("body", "must be sent as application/json"));
-        }
+impl PipedriveSim {
+    /// Works on a company's records for a user.
+    fn with_records<T>(
+        &self,
+        (company, user): (CompanyId, UserId),
+        id: Option<&str>,
+        body: &[u8],
+        work: impl FnOnce(&mut Records, &Ask<'_>) -> T,
+    ) -> T {
+        let now = self.now();
+        let mut world = self.world();
+        let world = &mut *world;
+        let users = world.companies.get(&company).map_or(&[][..], |company| &company.users);
+        let ask = Ask { id, query: "", body, form: None, company, user, users, settings: &world.settings, now };
+        work(world.records.entry(company).or_insert_with(|| Records::new(now)), &ask)
     }
-    contract::check(route.kind, route.action, query, body)
+}
+
+/// What can be said about a request without looking at the records. Gives back the form that it holds, if any.
+async fn is_sound(route: Route<'_>, query: &str, headers: &HeaderMap, body: &Bytes) -> Result<Option<Form>, Refusal> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if (route.kind, route.action) == (Kind::Files, Action::Create) {
+        let form = Form::read(kind, body.clone()).await?;
+        contract::check_form(route.kind, route.action, &form.as_json())?;
+        return Ok(Some(form));
+    }
+    if matches!(route.action, Action::Create | Action::Update) && !kind.starts_with("application/json") {
+        return Err(Refusal::invalid("body", "must be sent as application/json"));
+    }
+    contract::check(route.kind, route.action, query, body)?;
+    Ok(None)
 }

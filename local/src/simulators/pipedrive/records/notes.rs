@@ -137,17 +137,28 @@ impl Records {
         change.org_id.0.map_or(Ok(()), |id| self.organization(id))
     }
 
+    /// A note by itself.
+    pub(super) fn plain_note(note: &Note) -> Value {
+        let mut shown = json!({
+            "id": note.id, "content": note.content,
+            "add_time": note.add_time.map(time::spaced), "update_time": note.update_time.map(time::spaced),
+            "user_id": note.user_id, "lead_id": note.lead_id, "deal_id": note.deal_id, "person_id": note.person_id,
+            "org_id": note.org_id, "project_id": null,
+        });
+        for (name, pinned) in PINNED.into_iter().zip(note.pinned) {
+            shown[name] = pinned.into();
+        }
+        shown
+    }
+
     fn shown(&self, note: &Note, ask: &Ask<'_>) -> Value {
         let name_of = |id: u64| ask.users.iter().find(|user| user.id.0 == id).map(|user| &user.name);
         let person = note.person_id.and_then(|id| self.persons.get(&id));
         let deal = note.deal_id.and_then(|id| self.deals.get(&id));
         let organization = note.org_id.and_then(|id| self.organizations.get(&id));
-        let mut shown = json!({
-            "id": note.id, "active_flag": !note.is_deleted, "content": note.content,
-            "add_time": note.add_time.map(time::spaced), "update_time": note.update_time.map(time::spaced),
-            "user_id": note.user_id, "last_update_user_id": note.last_update_user_id,
-            "lead_id": note.lead_id, "deal_id": note.deal_id, "person_id": note.person_id, "org_id": note.org_id,
-            "project_id": null, "project": null,
+        let mut shown = Self::plain_note(note);
+        let around = json!({
+            "active_flag": !note.is_deleted, "last_update_user_id": note.last_update_user_id, "project": null,
             "deal": deal.map(|deal| json!({"title": deal.title})),
             "person": person.map(|person| json!({"name": person.name})),
             "organization": organization.map(|name| json!({"name": name})),
@@ -156,8 +167,8 @@ impl Records {
                 "name": name_of(note.user_id),
             },
         });
-        for (name, pinned) in PINNED.into_iter().zip(note.pinned) {
-            shown[name] = pinned.into();
+        if let (Some(shown), Value::Object(around)) = (shown.as_object_mut(), around) {
+            shown.extend(around);
         }
         shown
     }

@@ -19,6 +19,10 @@ pub enum Kind {
     Leads,
     /// `/api/v1/notes`.
     Notes,
+    /// `/api/v1/files`.
+    Files,
+    /// `/api/v1/webhooks`.
+    Webhooks,
 }
 
 /// What is done with records.
@@ -55,6 +59,8 @@ impl Kind {
             ("v2", "stages") => Some(Self::Stages),
             ("v1", "leads") => Some(Self::Leads),
             ("v1", "notes") => Some(Self::Notes),
+            ("v1", "files") => Some(Self::Files),
+            ("v1", "webhooks") => Some(Self::Webhooks),
             _ => None,
         }
     }
@@ -68,6 +74,8 @@ impl Kind {
             Self::Stages => (Version::V2, "stages"),
             Self::Leads => (Version::V1, "leads"),
             Self::Notes => (Version::V1, "notes"),
+            Self::Files => (Version::V1, "files"),
+            Self::Webhooks => (Version::V1, "webhooks"),
         }
     }
 
@@ -90,10 +98,11 @@ impl<'p> Route<'p> {
             (_, Some(id)) if id.is_empty() || id.contains('/') => return None,
             ("GET", None) => Action::List,
             ("GET", Some("search")) if kind == Kind::Persons => Action::Search,
+            ("GET" | "PATCH", Some(_)) if kind == Kind::Webhooks => return None,
             ("GET", Some(_)) => Action::Get,
             _ if kind.is_read_only() => return None,
             ("POST", None) => Action::Create,
-            (method, Some(_)) if method == kind.update_method() => Action::Update,
+            (method, Some(_)) if method == kind.update_method() && kind != Kind::Files => Action::Update,
             ("DELETE", Some(_)) => Action::Delete,
             _ => return None,
         };

@@ -1,11 +1,15 @@
 //! The simulated Pipedrive against the bundle's own client and an app that answers what a test tells it to.
 
 mod channels;
+mod files;
 mod inbox;
 mod limits;
+mod merging;
 mod notes;
 mod oauth;
 mod records;
+mod webhooks;
+mod wire;
 
 use std::{
     collections::HashMap,

@@ -33,6 +33,10 @@ impl Api {
         Self { sim: self.sim.clone(), token: self.sim.access_token(DEMO_COMPANY, DEMO_USER) }
     }
 
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Another company's, on the same Pipedrive.
     fn elsewhere(&self) -> Self {
         let (company, user) = (CompanyId(2002), UserId(21));

@@ -4,6 +4,7 @@
 //! It is strict: it refuses what Pipedrive would refuse, with the documented bodies, and it writes down every answer of
 //! the app that breaks the contract ([`PipedriveSim::violations`]). Everything lives in memory.
 
+mod acts;
 mod api;
 mod app;
 mod contract;

@@ -9,27 +9,32 @@ use axum::{
     routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{InboxError, InboxFile, PipedriveSim, api::json as answer, frame, world::World};
+use super::{InboxError, InboxFile, PipedriveSim, acts::Act, api::json as answer, frame, world::World};
 
 /// Nothing from elsewhere but pictures, and no inline script.
 const POLICY: &str =
     "default-src 'self'; img-src 'self' http: https: data:; media-src http: https:; base-uri 'none'; object-src 'none'";
 
 pub(super) fn router() -> Router<PipedriveSim> {
-    let file = |kind, text| get(move || async move { asset(kind, text) });
+    let text = |kind, text| get(move || async move { asset(kind, text) });
     Router::new()
-        .route("/", file("text/html; charset=utf-8", include_str!("page/index.html")))
-        .route("/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
-        .route("/inbox.js", file("text/javascript; charset=utf-8", include_str!("page/inbox.js")))
-        .route("/consent.js", file("text/javascript; charset=utf-8", include_str!("page/consent.js")))
-        .route("/records", file("text/html; charset=utf-8", include_str!("page/records.html")))
-        .route("/records.css", file("text/css; charset=utf-8", include_str!("page/records.css")))
-        .route("/records.js", file("text/javascript; charset=utf-8", include_str!("page/records.js")))
+        .route("/", text("text/html; charset=utf-8", include_str!("page/index.html")))
+        .route("/style.css", text("text/css; charset=utf-8", include_str!("page/style.css")))
+        .route("/inbox.js", text("text/javascript; charset=utf-8", include_str!("page/inbox.js")))
+        .route("/consent.js", text("text/javascript; charset=utf-8", include_str!("page/consent.js")))
+        .route("/records", text("text/html; charset=utf-8", include_str!("page/records.html")))
+        .route("/records.css", text("text/css; charset=utf-8", include_str!("page/records.css")))
+        .route("/records-hands.js", text("text/javascript; charset=utf-8", include_str!("page/records-hands.js")))
+        .route("/records.js", text("text/javascript; charset=utf-8", include_str!("page/records.js")))
+        .route("/home", get(home))
         .route("/inbox.json", get(inbox))
         .route("/records.json", get(records))
+        .route("/file", get(file))
+        .route("/sim/act", post(act))
         .route("/sim/send", post(send))
         .route("/sim/load-more", post(load_more))
         .route("/sim/remove-channel", post(remove_channel))
@@ -46,6 +51,14 @@ pub(super) fn asset(kind: &'static str, text: &'static str) -> Response {
 /// The page that asks the user to let the app in.
 pub(super) fn consent() -> Response {
     asset("text/html; charset=utf-8", include_str!("page/consent.html"))
+}
+
+/// `GET /home`: where a salesperson of the company finds chats: in the Messaging inbox if there are channels in it, else on
+/// the records.
+async fn home(State(sim): State<PipedriveSim>) -> Redirect {
+    let world = sim.world();
+    let has_channels = world.channels.values().any(|channel| channel.company == world.browser.0);
+    Redirect::to(if has_channels { "./" } else { "records" })
 }
 
 /// `GET /inbox.json`: all that the page shows.
@@ -69,7 +82,34 @@ async fn inbox(State(sim): State<PipedriveSim>) -> Response {
 /// `GET /records.json?person=8`: the company's persons, and all of that one.
 async fn records(State(sim): State<PipedriveSim>, RawQuery(query): RawQuery) -> Response {
     let person = query.as_deref().and_then(|query| query.strip_prefix("person=")).and_then(|id| id.parse().ok());
-    answer(StatusCode::OK, &sim.records_view(person))
+    let mut view = sim.records_view(person);
+    view["account"] = sim.account_view();
+    answer(StatusCode::OK, &view)
+}
+
+/// `GET /file?7`: a file of the company that is looked at, to be saved and never shown here.
+async fn file(State(sim): State<PipedriveSim>, RawQuery(query): RawQuery) -> Response {
+    let company = sim.world().browser.0;
+    let id: Option<u64> = query.and_then(|query| query.parse().ok());
+    match sim.files(company).into_iter().find(|file| Some(file.id) == id && !file.is_deleted) {
+        Some(file) => {
+            let name = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
+            let headers = [
+                (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+                (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
+            ];
+            (headers, file.content).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn act(State(sim): State<PipedriveSim>, headers: HeaderMap, body: Bytes) -> Response {
+    match read::<Act>(&headers, &body).map(|act| sim.act(act)) {
+        Ok(Ok(done)) => answer(StatusCode::OK, &json!({"done": done})),
+        Ok(Err(error)) => answer(StatusCode::CONFLICT, &json!({"error": error})),
+        Err(refused) => *refused,
+    }
 }
 
 /// The channels of the company that is looked at, conversations with the newest message first.

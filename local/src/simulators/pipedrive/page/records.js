@@ -1,22 +1,34 @@
-// The records as a page: asks once a second and shows what changed. Text goes through textContent; notes are HTML that the
-// server has sanitized.
+// The records as a page: asks once a second and shows what changed. Text goes through textContent; of notes, which are HTML,
+// only harmless elements are made anew.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
 const EVERY_MS = 1000;
 const SILENCE = "The simulated Pipedrive does not answer.";
+const HARMLESS = new Set(["P", "BR", "B", "I", "U", "A", "UL", "OL", "LI", "SMALL", "STRONG"]);
 
 // What is on the screen, so that an unchanged answer leaves focus and scrolling alone.
 let shownList = "";
 let shownPerson = "";
+let shownAccount = "";
 // Answers may overtake each other; only that of the latest question counts.
 let question = 0;
+// The latest answer.
+let latest = { persons: [], person: null };
 
 function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   if (text !== undefined && text !== null) element.textContent = text;
   return element;
+}
+
+function hand(label, about, work) {
+  const button = make("button", "plain small", label);
+  button.type = "button";
+  button.setAttribute("aria-label", `${label}: ${about}`);
+  button.addEventListener("click", work);
+  return button;
 }
 
 function chosen() {
@@ -35,16 +47,23 @@ function time(ms) {
 }
 
 function count(number, what) {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+  return `${number.toLocaleString()} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function size(bytes) {
+  if (bytes < 1024) return count(bytes, "byte");
+  return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 function personLink(person) {
   const link = make("a");
   link.href = `#person/${person.id}`;
-  link.append(make("strong", "", person.name));
+  const head = make("strong", "", person.name);
+  if (person.unread) head.append(make("span", "badge", "new lead"));
+  link.append(head);
   const reach = [person.phone, person.email].filter(Boolean).join(", ");
   if (reach) link.append(make("span", "reach", reach));
-  if (person.deals) link.append(make("span", "count", count(person.deals, "deal")));
+  if (person.deals) link.append(make("span", "count", count(person.deals, "open deal")));
   const item = make("li");
   item.append(link);
   return item;
@@ -87,6 +106,12 @@ function dealItem(deal) {
   const item = make("li");
   item.append(make("strong", "", deal.title));
   item.append(make("span", "detail", `${deal.pipeline}: ${deal.stage}, ${deal.status}, ${deal.value} ${deal.currency}`));
+  if (deal.status === "open") {
+    const close = (won) => () => act({ act: "close-deal", deal: deal.id, won });
+    const hands = make("div", "hands");
+    hands.append(hand("Won", deal.title, close(true)), hand("Lost", deal.title, close(false)));
+    item.append(hands);
+  }
   return item;
 }
 
@@ -94,20 +119,50 @@ function leadItem(lead) {
   const item = make("li");
   item.append(make("strong", "", lead.title));
   const state = lead.is_archived ? "archived" : lead.was_seen ? "seen" : "new";
-  item.append(make("span", "detail", state));
+  item.append(make("span", state === "new" ? "badge" : "detail", state));
+  const hands = make("div", "hands");
+  hands.append(hand("Make a deal of it", lead.title, () => act({ act: "convert-lead", lead: lead.id })));
+  item.append(hands);
   return item;
+}
+
+function fileItem(file) {
+  const item = make("li");
+  const link = make("a", "", file.name);
+  link.href = `file?${file.id}`;
+  const detail = make("span", "detail", `${size(file.size)}, `);
+  detail.append(time(file.at));
+  item.append(link, detail);
+  return item;
+}
+
+// Copies what is harmless of `from` into `to`; of everything else the text alone.
+function copy(from, to) {
+  for (const node of from.childNodes) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      to.append(node.data);
+    } else if (node.nodeType === Node.ELEMENT_NODE) {
+      const made = HARMLESS.has(node.tagName) ? make(node.tagName) : null;
+      if (made?.tagName === "A" && /^(https?|mailto):/i.test(node.getAttribute("href") ?? "")) {
+        made.href = node.getAttribute("href");
+        made.target = "_blank";
+        made.rel = "noopener noreferrer";
+      }
+      if (made) to.append(made);
+      copy(node, made ?? to);
+    }
+  }
 }
 
 function noteItem(note) {
   const item = make("li", "note");
-  const line = make("span", "detail", `${note.author ?? "Somebody"}${note.deal ? `, on the deal ${note.deal}` : ""}, `);
-  line.append(time(note.at));
+  const line = make("div", "top");
+  const on = [note.deal && `on the deal ${note.deal}`, note.lead && `on the lead ${note.lead}`].filter(Boolean).join(", ");
+  const detail = make("span", "detail", `${note.author ?? "Somebody"}${on ? `, ${on}` : ""}, `);
+  detail.append(time(note.changed ?? note.at));
+  line.append(detail, hand("Delete", "this note", () => act({ act: "delete-note", note: note.id })));
   const content = make("div", "content");
-  content.append(...new DOMParser().parseFromString(note.content, "text/html").body.childNodes);
-  for (const link of content.querySelectorAll("a")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer";
-  }
+  copy(new DOMParser().parseFromString(note.content, "text/html").body, content);
   item.append(line, content);
   return item;
 }
@@ -127,10 +182,41 @@ function showPerson(person) {
   if (!person) return;
   byId("name").textContent = person.name;
   byId("gone").hidden = !person.is_deleted;
+  byId("person-hands").hidden = person.is_deleted;
   byId("about").replaceChildren(...about(person));
   fill("deals", person.deals.map(dealItem), "No deals");
   fill("leads", person.leads.map(leadItem), "No leads");
+  fill("files", person.files.map(fileItem), "No files");
   fill("notes", person.notes.map(noteItem), "No notes");
+}
+
+function toldItem(told) {
+  const outcome = told.status === null ? "no answer" : String(told.status);
+  const item = make("li", told.status >= 200 && told.status < 300 ? "" : "bad");
+  item.append(`${told.entity} ${told.action} (${told.by}), attempt ${told.attempt}: ${outcome}, `, time(told.at));
+  return item;
+}
+
+function showAccount(account) {
+  const now = JSON.stringify(account);
+  if (now === shownAccount) return;
+  shownAccount = now;
+  byId("state").textContent = account.suspended ? "The account is closed: every call is refused." : "The account is open.";
+  byId("state").classList.toggle("bad", account.suspended);
+  const isEmpty = account.limit !== null && account.spent >= account.limit;
+  byId("brief").textContent = account.suspended ? "– closed" : isEmpty ? "– used up" : "";
+  byId("brief").classList.toggle("bad", account.suspended || isEmpty);
+  byId("close").hidden = account.suspended;
+  byId("open").hidden = !account.suspended;
+  byId("budget-part").hidden = account.limit === null;
+  byId("refill").hidden = account.limit === null;
+  byId("budget").textContent = account.limit === null ? "" : `${account.spent.toLocaleString()} of ${account.limit.toLocaleString()}`;
+  byId("meter").max = account.limit ?? 1;
+  byId("meter").value = account.spent;
+  byId("forget").hidden = !account.webhooks.length;
+  const waiting = account.untold ? ` ${count(account.untold, "event")} to be told yet.` : "";
+  byId("webhooks").textContent = (account.webhooks.length ? `Told of: ${account.webhooks.join(", ")}.` : "There is none.") + waiting;
+  byId("told").replaceChildren(...account.told.map(toldItem));
 }
 
 async function look() {
@@ -141,9 +227,11 @@ async function look() {
     const answer = await fetch(id ? `records.json?person=${id}` : "records.json", { cache: "no-store" });
     const records = await answer.json();
     if (mine !== question) return;
+    latest = records;
     byId("who").textContent = records.company ?? "";
     showList(records.persons);
     showPerson(records.person);
+    showAccount(records.account);
     say(id && !records.person ? "There is no such person." : "");
   } catch {
     if (mine === question) say(SILENCE);
@@ -157,6 +245,16 @@ window.addEventListener("hashchange", async (event) => {
   if (chosen()) byId("name").focus();
   else linkTo(before)?.focus();
 });
+
+byId("rename").addEventListener("click", () => rename(latest.person));
+byId("merge").addEventListener("click", () => merge(latest.person, latest.persons));
+byId("deal").addEventListener("click", () => openDeal(latest.person));
+byId("delete").addEventListener("click", () => removePerson(latest.person));
+for (const [id, what] of [
+  ["spend", "spend-budget"], ["refill", "refill-budget"], ["close", "close-account"], ["open", "open-account"], ["forget", "forget-webhooks"],
+]) {
+  byId(id).addEventListener("click", () => act({ act: what }));
+}
 
 look();
 setInterval(look, EVERY_MS);

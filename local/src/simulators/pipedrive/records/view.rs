@@ -5,7 +5,7 @@ use shared::model::ids::CompanyId;
 
 use super::{
     super::{PipedriveSim, world::World},
-    Deal, Entry, Lead, Note, Person, Records,
+    Deal, DealStatus, Entry, File, Lead, Note, Person, Records,
 };
 
 impl PipedriveSim {
@@ -62,10 +62,22 @@ impl View<'_> {
         notes
     }
 
+    /// Files of the person, and of their deals and leads.
+    fn files(&self, person: u64) -> impl Iterator<Item = Value> {
+        let is_of = move |file: &&File| {
+            file.person_id == Some(person)
+                || self.deals(person).any(|deal| file.deal_id == Some(deal.id))
+                || self.leads(person).any(|lead| file.lead_id.as_ref() == Some(&lead.id))
+        };
+        let files = self.records.files.values().rev().filter(|file| !file.is_deleted).filter(is_of);
+        files.map(|file| json!({"id": file.id, "name": file.name, "size": file.content.len(), "at": file.add_time}))
+    }
+
     fn row(&self, person: &Person) -> Value {
         json!({
             "id": person.id, "name": person.name, "email": primary(&person.emails), "phone": primary(&person.phones),
-            "deals": self.deals(person.id).count(),
+            "deals": self.deals(person.id).filter(|deal| deal.status == DealStatus::Open).count(),
+            "unread": self.leads(person.id).any(|lead| !lead.was_seen && !lead.is_archived),
         })
     }
 
@@ -80,10 +92,12 @@ impl View<'_> {
         let leads = self
             .leads(person.id)
             .map(|lead| json!({"id": lead.id, "title": lead.title, "was_seen": lead.was_seen, "is_archived": lead.is_archived}));
+        let files: Vec<Value> = self.files(person.id).collect();
         let notes = self.notes(person.id).into_iter().map(|note| {
             let deal = note.deal_id.and_then(|id| self.records.deals.get(&id)).map(|deal| &deal.title);
             json!({
                 "id": note.id, "content": note.content, "author": self.user(note.user_id), "deal": deal,
+                "lead": note.lead_id.as_ref().and_then(|id| self.records.lead(id)).map(|lead| &lead.title),
                 "at": note.add_time, "changed": note.update_time,
             })
         });
@@ -92,6 +106,7 @@ impl View<'_> {
             "owner": self.user(person.owner_id.0), "labels": person.label_ids, "is_deleted": person.is_deleted,
             "organization": person.org_id.and_then(|id| self.records.organizations.get(&id)),
             "deals": deals.collect::<Vec<_>>(), "leads": leads.collect::<Vec<_>>(), "notes": notes.collect::<Vec<_>>(),
+            "files": files,
         })
     }
 }

@@ -55,3 +55,17 @@ async fn forms_that_do_not_fit_are_refused() {
     assert_eq!(api.call(Verb::POST, "v1/files", Some(&json!({"person_id": 1}))).await.0, 400);
     assert_eq!(api.sim.files(DEMO_COMPANY).len(), 1);
 }
+
+#[tokio::test]
+async fn the_page_gives_a_file_away_to_be_saved_only() {
+    let api = Api::new().await;
+    api.post("v2/persons", &json!({"name": "Ada"})).await;
+    upload(&api, Form::new().text("person_id", "1").part("file", file(b"<script>"))).await;
+    let get = |id: u64| http().get(format!("{}/file?{id}", api.sim.url())).send();
+    let answer = get(1).await.unwrap();
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/octet-stream");
+    let disposition = answer.headers()[header::CONTENT_DISPOSITION].to_str().unwrap();
+    assert!(disposition.starts_with("attachment; filename*=UTF-8''Angebot%20f%C3%BCr%20Ada"), "{disposition}");
+    assert_eq!(answer.bytes().await.unwrap().as_ref(), b"<script>");
+    assert_eq!(get(2).await.unwrap().status(), 404);
+}

@@ -1,5 +1,6 @@
 //! The simulated Pipedrive against the bundle's own client and an app that answers what a test tells it to.
 
+mod acts;
 mod channels;
 mod files;
 mod inbox;

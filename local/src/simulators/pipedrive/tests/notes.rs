@@ -122,14 +122,14 @@ async fn the_page_shows_a_person_with_all_that_is_on_them() {
     api.post("v1/notes", &json!({"content": "On the lead", "lead_id": lead})).await;
     let text = async |path: &str| http().get(format!("{}/{path}", api.sim.url())).send().await.unwrap().text().await.unwrap();
     let page = text("records").await;
-    for file in ["style.css", "records.css", "records.js"] {
+    for file in ["style.css", "records.css", "records-hands.js", "records.js"] {
         assert!(page.contains(&format!("\"{file}\"")) && !text(file).await.is_empty(), "{file}");
     }
     assert!(!page.contains("href=\"/") && !page.contains("src=\"/"), "all links are relative");
     assert!(text("").await.contains("href=\"records\""), "the inbox leads here");
     let list: Value = serde_json::from_str(&text("records.json").await).unwrap();
     assert_eq!(list["person"], json!(null));
-    let row = json!({"id": 1, "name": "Ada <b>", "email": null, "phone": "+15550100001", "deals": 1});
+    let row = json!({"id": 1, "name": "Ada <b>", "email": null, "phone": "+15550100001", "deals": 1, "unread": true});
     assert_eq!(list["persons"], json!([row]));
     let shown: Value = serde_json::from_str(&text("records.json?person=1").await).unwrap();
     let person = &shown["person"];

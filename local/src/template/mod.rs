@@ -4,6 +4,7 @@
 //! The short tags (`!Ref`, `!Sub`, …) lose their tag and keep their content: nothing read here depends on them.
 
 pub mod filter;
+pub mod roles;
 pub mod routes;
 pub mod table;
 
@@ -13,7 +14,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::{filter::Filter, routes::Pattern};
+use self::{filter::Filter, roles::Role, routes::Pattern};
 
 /// The template of this bundle, as it was when this program was built.
 pub const BUNDLE: &str = include_str!("../../../template.yaml");
@@ -42,7 +43,7 @@ pub struct Template {
 }
 
 /// A Lambda function.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     /// Its name in the template.
     pub logical_id: String,
@@ -56,6 +57,8 @@ pub struct Function {
     pub streams: Vec<Subscription>,
     /// Names of its environment variables, with those that all functions have.
     pub variables: Vec<String>,
+    /// What it may do.
+    pub role: Role,
 }
 
 /// A route of the HTTP API.
@@ -76,6 +79,13 @@ pub struct Subscription {
     pub batch_size: usize,
     /// How often a batch that fails is given again; none: until it works.
     pub max_retries: Option<u32>,
+}
+
+/// A template's text as a value. The short tags lose their tag and keep their content.
+pub fn document(yaml: &str) -> Result<Value, TemplateError> {
+    // Otherwise the `N` of a numeric attribute reads as YAML 1.1's "no".
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(yaml, options).map_err(|e| TemplateError::Malformed(e.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -105,22 +115,22 @@ impl Template {
             .iter()
             .filter(|(_, resource)| resource.r#type == "AWS::Serverless::Function")
             .map(|(id, resource)| {
-                function(id, resource, &document.globals)
-                    .map_err(|problem| TemplateError::Function { function: id.clone(), problem })
+                function(id, resource, &document).map_err(|problem| TemplateError::Function { function: id.clone(), problem })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { functions })
     }
 }
 
-fn function(id: &str, resource: &Resource, globals: &Value) -> Result<Function, String> {
+fn function(id: &str, resource: &Resource, document: &Document) -> Result<Function, String> {
     let mut function = Function {
         logical_id: id.to_owned(),
         name: crate_name(resource)?,
         routes: Vec::new(),
         schedules: Vec::new(),
         streams: Vec::new(),
-        variables: variables(&globals["Function"]).chain(variables(&resource.properties)).collect(),
+        variables: variables(&document.globals["Function"]).chain(variables(&resource.properties)).collect(),
+        role: roles::role(&resource.properties, &document.resources)?,
     };
     for (name, event) in resource.properties["Events"].as_object().into_iter().flatten() {
         let properties = &event["Properties"];

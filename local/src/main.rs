@@ -85,6 +85,7 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
+    println!("table: AWS_ENDPOINT_URL_DYNAMODB={} TABLE_NAME={}", bundle.dynamodb().endpoint(), bundle.dynamodb().table());
     println!("ready: {}", bundle.url());
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -1,6 +1,7 @@
 //! The use cases: what the bundle does, over ports. No HTTP, no AWS.
 
 pub mod connect;
+pub mod dead;
 pub mod deliver;
 pub mod error;
 pub mod fetch;

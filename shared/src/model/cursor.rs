@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    ids::{ConversationId, Place},
+    ids::{ConversationId, MessageId, Place},
     time::Timestamp,
 };
 
@@ -32,12 +32,7 @@ impl ConversationCursor {
     pub fn decode(text: &str) -> Result<Self, InvalidCursor> {
         let plain = decode(text)?;
         let (ms, id) = plain.strip_prefix("c1 ").and_then(|rest| rest.split_once(' ')).ok_or(InvalidCursor)?;
-        let ms: i64 = ms.parse().map_err(|_| InvalidCursor)?;
-        let last_at = Timestamp::from_millis(ms);
-        if last_at.millis() != ms {
-            return Err(InvalidCursor);
-        }
-        Ok(Self { last_at, id: ConversationId::parse(id).map_err(|_| InvalidCursor)? })
+        Ok(Self { last_at: moment(ms)?, id: ConversationId::parse(id).map_err(|_| InvalidCursor)? })
     }
 }
 
@@ -62,6 +57,35 @@ impl MessageCursor {
     }
 }
 
+/// After this dead letter of its company's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadCursor {
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Which message it is, for those of the same moment.
+    pub message: MessageId,
+}
+
+impl DeadCursor {
+    /// As opaque text.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("d1 {} {}", self.at.millis(), self.message))
+    }
+
+    /// Reads what [`DeadCursor::encode`] wrote.
+    pub fn decode(text: &str) -> Result<Self, InvalidCursor> {
+        let plain = decode(text)?;
+        let (ms, id) = plain.strip_prefix("d1 ").and_then(|rest| rest.split_once(' ')).ok_or(InvalidCursor)?;
+        Ok(Self { at: moment(ms)?, message: MessageId::parse(id).map_err(|_| InvalidCursor)? })
+    }
+}
+
+/// Milliseconds, if they are written in the one way in which we write them.
+fn moment(ms: &str) -> Result<Timestamp, InvalidCursor> {
+    let at = Timestamp::from_millis(ms.parse().map_err(|_| InvalidCursor)?);
+    if at.millis().to_string() == ms { Ok(at) } else { Err(InvalidCursor) }
+}
+
 fn decode(text: &str) -> Result<String, InvalidCursor> {
     if text.len() > 200 {
         return Err(InvalidCursor);
@@ -83,6 +107,9 @@ mod tests {
                 prop_assert_eq!(cursor.encode(), text.clone());
             }
             if let Ok(cursor) = MessageCursor::decode(&text) {
+                prop_assert_eq!(cursor.encode(), text.clone());
+            }
+            if let Ok(cursor) = DeadCursor::decode(&text) {
                 prop_assert_eq!(cursor.encode(), text);
             }
         }
@@ -93,5 +120,9 @@ mod tests {
         let cursor = ConversationCursor { last_at: Timestamp::from_secs(1_767_225_600), id: ConversationId::new() };
         assert_eq!(ConversationCursor::decode(&cursor.encode()), Ok(cursor.clone()));
         assert_eq!(MessageCursor::decode(&cursor.encode()), Err(InvalidCursor), "of another list");
+        let at = Timestamp::from_secs(1_767_225_600);
+        let dead = DeadCursor { at, message: ConversationId::new().message(&Place::new(at, at, 0)) };
+        assert_eq!(DeadCursor::decode(&dead.encode()), Ok(dead.clone()));
+        assert_eq!(ConversationCursor::decode(&dead.encode()), Err(InvalidCursor), "of another list");
     }
 }

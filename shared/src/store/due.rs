@@ -46,6 +46,7 @@ fn work(item: &Item) -> Option<DueWork> {
     Key::of(item)?.due_work(shard)
 }
 
-fn due_at(item: &Item) -> i64 {
+/// When an item is due, in milliseconds; 0 if it is not.
+pub(super) fn due_at(item: &Item) -> i64 {
     item.get("due_at").and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0)
 }

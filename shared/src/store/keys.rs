@@ -79,6 +79,8 @@ pub(super) const IMPORT_PREFIX: &str = "import#";
 pub(super) const OUTBOX_PREFIX: &str = "outbox#";
 /// Begins the `due_shard` of a message that `fetch-media` should look at.
 pub(super) const MEDIA_PREFIX: &str = "media#";
+/// Begins the `due_shard` of a message that could not be delivered.
+pub(super) const DEAD_PREFIX: &str = "dead#";
 
 /// How many shards a kind of due work is spread over. More writes a second than one partition of the index takes (1 000)
 /// need more.
@@ -217,6 +219,12 @@ impl Key {
     /// As the table's client takes it.
     pub(super) fn attributes(&self) -> Item {
         Item::from([(PK.to_owned(), AttributeValue::S(self.pk.clone())), (SK.to_owned(), AttributeValue::S(self.sk.clone()))])
+    }
+
+    /// The message at this key, if it is one's.
+    pub(super) fn message_id(&self) -> Option<MessageId> {
+        let conversation = ConversationId::parse(self.pk.strip_prefix("CV#")?).ok()?;
+        Some(conversation.message(&Place::parse(self.sk.strip_prefix(MESSAGE_PREFIX)?).ok()?))
     }
 
     /// What has to be done when this key turns up in a shard of due work; none if it is no such key.
@@ -376,7 +384,7 @@ pub(super) fn held_shard(company: CompanyId, user: UserId) -> String {
 
 /// `due_shard` of a company's dead messages.
 pub(super) fn dead_shard(company: CompanyId) -> String {
-    format!("dead#{company}")
+    format!("{DEAD_PREFIX}{company}")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod change;
 mod channels;
 mod contacts;
 mod conversations;
+mod dead;
 mod due;
 mod edits;
 mod idempotency;

@@ -2,6 +2,7 @@
 //! subject; docs/api.md describes all of it.
 
 mod conversations;
+mod dead;
 mod messages;
 mod search;
 mod start;
@@ -16,6 +17,7 @@ use shared::{
     http::{Request, Response, public_url::public_url, request, session},
     inbox::{
         Caller,
+        dead::DeadStore,
         error::InboxError,
         page::answer::AnswerPorts,
         ports::{ChannelStore, InboxReader, InboxWriter, InstallationStore, SendStore, TemplateStore},
@@ -40,6 +42,7 @@ pub(crate) struct Api {
     sends: Arc<dyn SendStore>,
     templates: Arc<dyn TemplateStore>,
     channels: Arc<dyn ChannelStore>,
+    dead: Arc<dyn DeadStore>,
     installations: Arc<dyn InstallationStore>,
     bucket: Arc<dyn Bucket>,
     oauth: Arc<dyn OAuth>,
@@ -60,6 +63,7 @@ impl Api {
             sends: table.clone(),
             templates: table.clone(),
             channels: table.clone(),
+            dead: table.clone(),
             installations: table,
             bucket: environment.bucket(),
             oauth: pipedrive.clone(),
@@ -87,6 +91,10 @@ impl Api {
             Some(("POST", "messages/{message}/retry")) => call.retry(&request).await,
             Some(("POST", "uploads")) => call.begin_upload(&mut request).await,
             Some(("GET", "channels/{channel}/templates")) => call.templates(&request).await,
+            Some(("GET", "dead")) => call.list_dead(&request).await,
+            Some(("POST", "dead/resend")) => call.resend_all_dead(&request).await,
+            Some(("GET", "dead/{message}")) => call.show_dead(&request).await,
+            Some(("POST", "dead/{message}/resend")) => call.resend_dead(&request).await,
             Some(("GET", "search/conversations")) => call.search_conversations(&request).await,
             Some(("GET", "search/messages")) => call.search_messages(&request).await,
             _ => Err(InboxError::NotFound("page")),

@@ -125,7 +125,7 @@ async fn tries_follow_the_schedule_for_three_days_and_end_visibly() {
     let dead = stored(&world, &conversation.id).await.remove(0).dead.unwrap();
     assert!(!dead.code.is_empty() && dead.text.starts_with("Pipedrive did not take the message"), "{dead:?}");
     let conversation = world.newest_conversation().await;
-    assert!(conversation.outbox.is_empty() && conversation.rest.is_none(), "{conversation:?}");
+    assert!(conversation.outbox.is_empty() && conversation.pause.is_none(), "{conversation:?}");
     let ended = pushes(&world);
     world.pass(Duration::from_hours(24)).await;
     assert_eq!(pushes(&world), ended, "and not tried any more");

@@ -134,7 +134,7 @@ async fn deliver_with(world: &World, wire: &Wire, customer: usize, fault: Option
     world.settle().await;
     assert_eq!(world.texts(&name), ["message 0", "message 1", "message 2"], "{fault:?}");
     let stored = world.bundle.environment().table().conversation(&id).await.unwrap().unwrap();
-    assert!(stored.outbox.is_empty() && stored.rest.is_none(), "{fault:?}: {stored:?}");
+    assert!(stored.outbox.is_empty() && stored.pause.is_none(), "{fault:?}: {stored:?}");
     requests
 }
 

@@ -332,7 +332,13 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
         let (secrets, clock) = (&environment.secrets, &*environment.clock);
         let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets, clock };
-        let ports = DeliverPorts { outbox: &*table, tokens, channels: &ChannelsTarget(&*pipedrive), clock };
+        let ports = DeliverPorts {
+            outbox: &*table,
+            halts: &*table,
+            tokens,
+            channels: &ChannelsTarget { api: &*pipedrive, clock },
+            clock,
+        };
         deliver::deliver(&ports, &id).await.map(|delivered| delivered.held)
     });
     until("the round gets to its end", || asked.load(Ordering::SeqCst) >= 3).await;
@@ -345,6 +351,6 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
         world.pass(Duration::from_mins(1)).await;
     }
     let stored = world.newest_conversation().await;
-    assert!(stored.outbox.is_empty() && stored.rest.is_none(), "still held: {stored:?}");
+    assert!(stored.outbox.is_empty() && stored.pause.is_none(), "still held: {stored:?}");
     assert_eq!(world.texts("Dora"), ["hello"]);
 }

@@ -135,8 +135,8 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
         world.pass(Duration::from_hours(24)).await;
     }
     let held = world.newest_conversation().await;
-    let rest = held.rest.as_ref().unwrap();
-    assert_eq!((held.outbox.len(), rest.attempts, rest.reason.code.as_str()), (2, 0, "not_connected"), "{rest:?}");
+    let pause = held.pause.as_ref().unwrap();
+    assert_eq!((held.outbox.len(), pause.failing(), pause.reason().code.as_str()), (2, None, "not_connected"), "{pause:?}");
     assert_eq!((pipedrive.count(Call::Token), pipedrive.count(Call::Receive)), (tokens, pushes), "nobody is asked meanwhile");
 
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
     }
     assert_eq!(world.texts("Dora"), ["before", "first", "second"]);
     let drained = world.newest_conversation().await;
-    assert!(drained.outbox.is_empty() && drained.rest.is_none(), "{drained:?}");
+    assert!(drained.outbox.is_empty() && drained.pause.is_none(), "{drained:?}");
     assert_eq!(pipedrive.count(Call::Receive), pushes + 2, "each once");
 }
 
@@ -235,7 +235,7 @@ async fn a_renewal_that_fails_gives_the_lease_back_and_waits() {
     world.bundle.graph().customer_writes(&phone(1), "Dora", "hello");
     world.settle().await;
     assert_eq!((world.texts("Dora").len(), pipedrive.count(Call::Token)), (0, calls + 1));
-    assert_eq!(world.newest_conversation().await.rest.unwrap().attempts, 1);
+    assert_eq!(world.newest_conversation().await.pause.unwrap().failing().unwrap().attempts, 1);
     assert_eq!(installation(&world, DEMO_USER).await.state, InstallationState::Connected);
     world.pass(Duration::from_secs(7)).await;
     assert_eq!((world.texts("Dora").len(), pipedrive.count(Call::Token)), (1, calls + 2));

@@ -14,6 +14,7 @@ use shared::{
     environment::Environment,
     inbox::{
         deliver::{self, ChannelsTarget, DeliverPorts},
+        halt::HaltStore,
         ports::{InstallationStore, OutboxStore},
         tokens::Tokens,
     },
@@ -30,6 +31,7 @@ const PARALLEL: usize = 10;
 /// The function.
 pub struct Function {
     outbox: Arc<dyn OutboxStore>,
+    halts: Arc<dyn HaltStore>,
     installations: Arc<dyn InstallationStore>,
     oauth: Arc<dyn OAuth>,
     api: Arc<dyn ChannelsApi>,
@@ -43,6 +45,7 @@ impl Function {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
             outbox: table.clone(),
+            halts: table.clone(),
             installations: table,
             oauth: pipedrive.clone(),
             api: pipedrive,
@@ -53,9 +56,10 @@ impl Function {
 
     /// One round over one conversation. Whether it went well.
     async fn deliver(&self, id: &ConversationId) -> bool {
-        let target = ChannelsTarget(&*self.api);
+        let target = ChannelsTarget { api: &*self.api, clock: &*self.clock };
         let ports = DeliverPorts {
             outbox: &*self.outbox,
+            halts: &*self.halts,
             tokens: Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock },
             channels: &target,
             clock: &*self.clock,

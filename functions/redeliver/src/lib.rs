@@ -10,7 +10,8 @@ use shared::{
     environment::Environment,
     inbox::{
         error::InboxError,
-        ports::{ChannelStore, OutboxStore},
+        halt::HaltStore,
+        ports::{ChannelStore, InstallationStore, OutboxStore},
         redeliver::{self, RedeliverPorts},
     },
     media::bucket::Bucket,
@@ -20,6 +21,8 @@ use shared::{
 /// The function.
 pub struct Function {
     outbox: Arc<dyn OutboxStore>,
+    halts: Arc<dyn HaltStore>,
+    installations: Arc<dyn InstallationStore>,
     channels: Arc<dyn ChannelStore>,
     bucket: Arc<dyn Bucket>,
     clock: Arc<dyn Clock>,
@@ -29,16 +32,29 @@ impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
         let table = environment.table();
-        Self { outbox: table.clone(), channels: table, bucket: environment.bucket(), clock: environment.clock.clone() }
+        Self {
+            outbox: table.clone(),
+            halts: table.clone(),
+            installations: table.clone(),
+            channels: table,
+            bucket: environment.bucket(),
+            clock: environment.clock.clone(),
+        }
     }
 }
 
 #[async_trait]
 impl ScheduledFunction for Function {
     async fn handle(&self) -> Result<Value, InboxError> {
-        let ports =
-            RedeliverPorts { outbox: &*self.outbox, channels: &*self.channels, bucket: &*self.bucket, clock: &*self.clock };
-        let done = redeliver::run(&ports).await?;
-        Ok(json!({ "woken": done.woken, "released": done.released, "erased": done.erased, "failed": done.failed }))
+        let ports = RedeliverPorts {
+            outbox: &*self.outbox,
+            halts: &*self.halts,
+            installations: &*self.installations,
+            channels: &*self.channels,
+            bucket: &*self.bucket,
+            clock: &*self.clock,
+        };
+        let redeliver::Summary { woken, probes, released, erased, failed } = redeliver::run(&ports).await?;
+        Ok(json!({ "woken": woken, "probes": probes, "released": released, "erased": erased, "failed": failed }))
     }
 }

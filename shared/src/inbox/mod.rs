@@ -6,6 +6,7 @@ pub mod deliver;
 pub mod error;
 pub mod fetch;
 pub mod files;
+pub mod halt;
 pub mod import;
 pub mod install;
 pub mod page;

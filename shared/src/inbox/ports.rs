@@ -7,7 +7,7 @@ use crate::{
     model::{
         channel::{Channel, ChannelState, Delivery, Import, ProviderKind},
         content::{Attachment, Content, FileSource, ObjectKey},
-        conversation::{Conversation, ConversationState, Rest, Stamp},
+        conversation::{Conversation, ConversationState, Pause, Rest, Stamp},
         cursor::{ConversationCursor, MessageCursor},
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
         installation::{Installation, InstallationState},
@@ -308,11 +308,36 @@ pub trait SendStore: ReceiveStore {
     ) -> Result<(), StoreError>;
 }
 
+/// What became of one entry of an outbox. One that is not settled is still pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Pipedrive has the message as it is, or nothing is left to tell.
+    Delivered {
+        /// Whether the message was dead before.
+        revived: bool,
+    },
+    /// It can't be delivered. From now on it is found among the dead.
+    Dead(FailureReason),
+}
+
+/// An entry of an outbox that is done with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Which.
+    pub place: Place,
+    /// The change that was delivered or given up.
+    pub stamp: Stamp,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
 /// What a delivery round changes in an outbox, in one conditional write.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// Entries that are done, with the stamps that were delivered.
-    pub done: Vec<(Place, Stamp)>,
+    /// Entries that are done with; at most 100, and at most 50 that are dead.
+    pub settled: Vec<Settled>,
+    /// When.
+    pub at: Timestamp,
     /// What happens with the rest.
     pub then: Then,
 }
@@ -326,14 +351,7 @@ pub enum Then {
         due_at: Timestamp,
     },
     /// After a pause.
-    Wait(Rest),
-    /// When the installation works again. Takes no attempts meanwhile.
-    Hold {
-        /// Why.
-        reason: FailureReason,
-        /// Since when.
-        since: Timestamp,
-    },
+    Pause(Pause),
 }
 
 /// Something that `redeliver`, `keep-tokens` or `import-history` has to look after.
@@ -349,6 +367,8 @@ pub enum DueWork {
     Tokens(CompanyId, UserId),
     /// An installation that works again; outboxes held for it may go on.
     Release(CompanyId, UserId),
+    /// An installation that delivers nothing for now; one conversation may try.
+    Probe(CompanyId, UserId),
     /// A channel whose past is still being imported.
     Import(ChannelId),
 }
@@ -360,16 +380,9 @@ pub trait OutboxStore: Send + Sync {
     async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
     /// Its messages at `places` (at most 100), as last written; those that are gone are left out.
     async fn messages_at(&self, conversation: &ConversationId, places: &[Place]) -> Result<Vec<Message>, StoreError>;
-    /// Applies a settlement if the outbox is still as in `seen`. False if not: read again.
+    /// Applies a settlement if the outbox is still as in `seen`. What is held is held only while the installation really does
+    /// not deliver. False if not: read again.
     async fn settle(&self, seen: &Conversation, settlement: &Settlement) -> Result<bool, StoreError>;
-    /// Marks a message that can't be delivered, so that it is found among the dead.
-    async fn bury(
-        &self,
-        company: CompanyId,
-        message: &MessageId,
-        reason: &FailureReason,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
     /// Ends the wait for a provider's answer that did not come: the message fails with `reason`.
     /// False if the answer came after all.
     async fn give_up_sending(&self, message: &MessageId, reason: &FailureReason) -> Result<bool, StoreError>;

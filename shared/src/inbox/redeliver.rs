@@ -1,6 +1,6 @@
 //! Each minute: what is due. Outboxes whose pause is over, or that the stream missed, are touched so that the stream
 //! wakes `deliver`, and messages with files to fetch so that it wakes `fetch-media`; held outboxes are let go when their
-//! installation works again; removed channels are erased.
+//! installation works again, and one of them before, to see whether it does; removed channels are erased.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     error::InboxError,
-    ports::{ChannelStore, DueWork, OutboxStore, StoreError},
+    halt::{self, HaltStore},
+    ports::{ChannelStore, DueWork, InstallationStore, OutboxStore, StoreError},
     receive::STREAM_GRACE,
     remove::{self, Erasure},
 };
@@ -27,6 +28,10 @@ const PARALLEL: usize = 16;
 pub struct RedeliverPorts<'a> {
     /// The queue.
     pub outbox: &'a dyn OutboxStore,
+    /// What stops whole installations.
+    pub halts: &'a dyn HaltStore,
+    /// The installations.
+    pub installations: &'a dyn InstallationStore,
     /// Channels to erase.
     pub channels: &'a dyn ChannelStore,
     /// Where their files are.
@@ -40,6 +45,8 @@ pub struct RedeliverPorts<'a> {
 pub struct Summary {
     /// Outboxes and messages touched.
     pub woken: usize,
+    /// Held outboxes that may ask whether their installation delivers again.
+    pub probes: usize,
     /// Held outboxes let go.
     pub released: usize,
     /// Conversations of removed channels erased.
@@ -58,6 +65,7 @@ pub async fn run(ports: &RedeliverPorts<'_>) -> Result<Summary, StoreError> {
         match result {
             Ok(part) => {
                 summary.woken += part.woken;
+                summary.probes += part.probes;
                 summary.released += part.released;
                 summary.erased += part.erased;
             }
@@ -84,7 +92,15 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
         DueWork::Removal(channel) => {
             summary.erased = remove::erase(ports.channels, ports.bucket, &channel, now, Erasure::Background).await?;
         }
+        DueWork::Probe(company, user) => {
+            summary.probes = usize::from(halt::probe(ports.halts, ports.installations, company, user, now).await?);
+        }
         DueWork::Release(company, user) => {
+            let installation = ports.installations.installation(company, user).await?;
+            if installation.and_then(|found| found.halt).is_some_and(|halt| halt.reason.holds() || halt.until > now) {
+                // Pipedrive takes nothing at the moment: what is released now would only be held again.
+                return Ok(summary);
+            }
             summary.released = ports.outbox.release(company, user, now, RELEASED_PER_RUN).await?;
             // The index may lag behind an outbox that was held a moment ago: look for some minutes before it is done.
             if summary.released < RELEASED_PER_RUN {

@@ -75,7 +75,7 @@ pub type Outbox = BTreeMap<Place, Stamp>;
 /// flood does, and its further messages are stored as dead rather than making the record too large for the table.
 pub const MAX_OUTBOX: usize = 2_000;
 
-/// Why an outbox rests, and until when.
+/// Tries that failed, and when the next one is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rest {
     /// When the next try is due.
@@ -123,6 +123,57 @@ impl Glimpse {
     }
 }
 
+/// Why nothing of an outbox is delivered for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Pause {
+    /// The last try failed. Each counts, and after three days of them a message is dead.
+    Waiting(Rest),
+    /// It is not time yet. Nothing failed, and no try is counted.
+    Later {
+        /// When it is.
+        until: Timestamp,
+        /// What it waits for.
+        reason: FailureReason,
+        /// Tries that failed before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failing: Option<Rest>,
+    },
+    /// The installation does not deliver. No try is made, and none is counted.
+    Held {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        reason: FailureReason,
+    },
+}
+
+impl Pause {
+    /// Whether it is still to be kept. One that holds ends with what held it, and not with time.
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Waiting(Rest { until, .. }) | Self::Later { until, .. } => *until > now,
+            Self::Held { .. } => false,
+        }
+    }
+
+    /// Tries that failed since the last success.
+    pub fn failing(&self) -> Option<&Rest> {
+        match self {
+            Self::Waiting(rest) => Some(rest),
+            Self::Later { failing, .. } => failing.as_ref(),
+            Self::Held { .. } => None,
+        }
+    }
+
+    /// Why, for people.
+    pub fn reason(&self) -> &FailureReason {
+        match self {
+            Self::Waiting(Rest { reason, .. }) | Self::Later { reason, .. } | Self::Held { reason, .. } => reason,
+        }
+    }
+}
+
 /// A stored conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -152,9 +203,9 @@ pub struct Conversation {
     /// What Pipedrive has not heard of yet.
     #[serde(default)]
     pub outbox: Outbox,
-    /// Why the outbox rests, if it does.
+    /// Why the outbox is not delivered for now, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Rest>,
+    pub pause: Option<Pause>,
     /// What it is linked to in Pipedrive.
     #[serde(default)]
     pub record: Link,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     channel::Delivery,
+    halt::Halt,
     ids::{CompanyId, UserId},
     time::Timestamp,
 };
@@ -55,4 +56,7 @@ pub struct Installation {
     /// Where messages end, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
+    /// Why nothing is delivered for now, if so. A new grant ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
 }

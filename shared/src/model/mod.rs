@@ -7,6 +7,7 @@ pub mod content;
 pub mod conversation;
 pub mod cursor;
 pub mod day;
+pub mod halt;
 pub mod ids;
 pub mod installation;
 pub mod message;

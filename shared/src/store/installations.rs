@@ -148,10 +148,14 @@ impl InstallationStore for Table {
 
     async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError> {
         let change = Change::default().exists().set("#delivery = :delivery").value(":delivery", to_value(KIND, &delivery)?);
-        let mut items = vec![change.update(self, &Key::installation(company, user))?];
-        if delivery == Delivery::Channels {
-            items.push(self.release_chore(company, user, now)?);
-        }
+        let installation = Key::installation(company, user);
+        let items = match delivery {
+            // It has just been there: what was halted or held for want of it goes on.
+            Delivery::Channels => {
+                vec![change.remove("#halt").update(self, &installation)?, self.release_chore(company, user, now)?]
+            }
+            Delivery::Records => vec![change.update(self, &installation)?],
+        };
         match self.transact("remember the delivery", items).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
@@ -193,7 +197,12 @@ impl InstallationStore for Table {
 
 impl Table {
     /// Has outboxes that are held for the installation released, from the moment of its tokens on.
-    fn release_chore(&self, company: CompanyId, user: UserId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn release_chore(
+        &self,
+        company: CompanyId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut item = Key::release(company, user).attributes();
         item.insert("due_shard".to_owned(), AttributeValue::S(release_shard(company, user)));
         item.insert("due_at".to_owned(), time(now));

@@ -15,6 +15,7 @@
 //! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
 //! | `CH#<channel>#PM#<provider's id>` | `PM` | provider's message id → message |
 //! | `RELEASE#<company>#<user>` | `RELEASE` | chore: outboxes held for the installation may go on |
+//! | `PROBE#<company>#<user>` | `PROBE` | chore: one of the outboxes held for the installation may ask whether it delivers again |
 //! | `KEYS#<company>` | `<key id>` | API key |
 //! | `IDEM#<key id>#<hash of a call>` | `IDEM` | a call that may be repeated, and its answer |
 //! | `LOCK#<company>#<name>` | `LOCK` | a name that one call holds |
@@ -163,6 +164,10 @@ impl Key {
         Self::new(format!("RELEASE#{company}#{user}"), "RELEASE")
     }
 
+    pub(super) fn probe(company: CompanyId, user: UserId) -> Self {
+        Self::new(format!("PROBE#{company}#{user}"), "PROBE")
+    }
+
     pub(super) fn api_key(id: &KeyId) -> Self {
         Self::new(keys_partition(id.company()), id.as_str())
     }
@@ -246,9 +251,10 @@ impl Key {
                 let user = self.sk.strip_prefix(INSTALLATION_PREFIX)?;
                 Some(DueWork::Tokens(CompanyId(owner.parse().ok()?), UserId(user.parse().ok()?)))
             }
-            "RELEASE" => {
+            "RELEASE" | "PROBE" => {
                 let (company, user) = owner.split_once('#')?;
-                Some(DueWork::Release(CompanyId(company.parse().ok()?), UserId(user.parse().ok()?)))
+                let (company, user) = (CompanyId(company.parse().ok()?), UserId(user.parse().ok()?));
+                Some(if kind == "PROBE" { DueWork::Probe(company, user) } else { DueWork::Release(company, user) })
             }
             _ => None,
         }
@@ -321,6 +327,7 @@ pub(super) enum Queue {
     Import,
     Removal,
     Release,
+    Probe,
     Tokens,
 }
 
@@ -332,6 +339,7 @@ impl Queue {
             Self::Import => "import",
             Self::Removal => "removal",
             Self::Release => "release",
+            Self::Probe => "probe",
             Self::Tokens => "tokens",
         }
     }
@@ -372,6 +380,11 @@ pub(super) fn release_shard(company: CompanyId, user: UserId) -> String {
     Queue::Release.shard_of(&format!("{company}.{user}"))
 }
 
+/// `due_shard` of an installation that is halted.
+pub(super) fn probe_shard(company: CompanyId, user: UserId) -> String {
+    Queue::Probe.shard_of(&format!("{company}.{user}"))
+}
+
 /// `due_shard` of an installation whose tokens will have to be renewed.
 pub(super) fn tokens_shard(company: CompanyId, user: UserId) -> String {
     Queue::Tokens.shard_of(&format!("{company}.{user}"))
@@ -403,6 +416,7 @@ mod tests {
             (Key::channel(&channel), import_shard(&channel), DueWork::Import(channel.clone())),
             (Key::installation(company, user), tokens_shard(company, user), DueWork::Tokens(company, user)),
             (Key::release(company, user), release_shard(company, user), DueWork::Release(company, user)),
+            (Key::probe(company, user), probe_shard(company, user), DueWork::Probe(company, user)),
         ] {
             assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work(&shard)), Some(work));
         }

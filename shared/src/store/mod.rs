@@ -15,6 +15,7 @@ mod conversations;
 mod dead;
 mod due;
 mod edits;
+mod halts;
 mod idempotency;
 mod inbox;
 mod installations;

@@ -11,10 +11,10 @@ use super::{
     write::{Transacted, Written},
 };
 use crate::{
-    inbox::ports::{DueWork, OutboxStore, Settlement, StoreError, Then},
+    inbox::ports::{DueWork, OutboxStore, Outcome, Settled, Settlement, StoreError, Then},
     model::{
         channel::Delivery,
-        conversation::{Conversation, Rest},
+        conversation::{Conversation, Pause, Rest},
         ids::{CompanyId, ConversationId, MessageId, Place, UserId},
         installation::InstallationState,
         message::{FailureReason, Message, Sending},
@@ -39,34 +39,28 @@ impl OutboxStore for Table {
     async fn settle(&self, seen: &Conversation, settlement: &Settlement) -> Result<bool, StoreError> {
         let key = Key::conversation(&seen.id);
         let change = settled(seen, settlement)?;
-        if !matches!(settlement.then, Then::Hold { .. }) {
+        let mut others = Vec::new();
+        for Settled { place, outcome, .. } in &settlement.settled {
+            let message = Key::message(&seen.id.message(place));
+            match outcome {
+                Outcome::Dead(reason) => others.push(buried(seen.company, reason, settlement.at)?.update(self, &message)?),
+                Outcome::Delivered { revived: true } => others.push(revived(seen.company).update(self, &message)?),
+                Outcome::Delivered { revived: false } => {}
+            }
+        }
+        if matches!(settlement.then, Then::Pause(Pause::Held { .. })) {
+            // Held only while there is something to wait for: an installation that came back meanwhile releases nothing twice.
+            let away = Change::default()
+                .when("attribute_not_exists(#PK) OR #state <> :connected OR #delivery = :records OR attribute_exists(#halt)")
+                .value(":connected", to_value(KIND, &InstallationState::Connected)?)
+                .value(":records", to_value(KIND, &Delivery::Records)?);
+            others.push(away.check(self, &Key::installation(seen.company, seen.owner))?);
+        }
+        if others.is_empty() {
             return Ok(self.update(SETTLE, &key, &change).await?.is_done());
         }
-        // Held only while there is something to wait for: an installation that came back meanwhile releases nothing twice.
-        let away = Change::default()
-            .when("attribute_not_exists(#PK) OR #state <> :connected OR #delivery = :records")
-            .value(":connected", to_value(KIND, &InstallationState::Connected)?)
-            .value(":records", to_value(KIND, &Delivery::Records)?)
-            .check(self, &Key::installation(seen.company, seen.owner))?;
-        Ok(matches!(self.transact(SETTLE, vec![change.update(self, &key)?, away]).await?, Transacted::Done))
-    }
-
-    async fn bury(
-        &self,
-        company: CompanyId,
-        message: &MessageId,
-        reason: &FailureReason,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let change = Change::default()
-            .exists()
-            .set("#dead = :reason, #due_shard = :shard, #due_at = :now")
-            .value(":reason", to_value("message", reason)?)
-            .text(":shard", dead_shard(company))
-            .value(":now", time(now));
-        match self.update("bury a message", &Key::message(message), &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
-        }
+        let items = std::iter::once(change.update(self, &key)?).chain(others).collect();
+        Ok(matches!(self.transact(SETTLE, items).await?, Transacted::Done))
     }
 
     async fn give_up_sending(&self, message: &MessageId, reason: &FailureReason) -> Result<bool, StoreError> {
@@ -81,7 +75,7 @@ impl OutboxStore for Table {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
-        let queues = [Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release];
+        let queues = [Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release, Queue::Probe];
         self.due_in(&queues, now, limit).await
     }
 
@@ -104,7 +98,7 @@ impl OutboxStore for Table {
                 .set("#due_shard = :shard, #due_at = :due")
                 .text(":shard", outbox_shard(&id))
                 .value(":due", time(due_at))
-                .remove("#rest");
+                .remove("#pause");
             self.update("release an outbox", &key, &change).await?;
         }
         Ok(found.len())
@@ -134,34 +128,46 @@ impl Table {
     }
 }
 
-/// The change that a settlement makes. It holds only for an outbox with as many entries as were seen, of which those that
-/// are done are unchanged; so it is known here whether anything is left.
+/// The change that a settlement makes of the conversation. It holds only for an outbox with as many entries as were seen, of
+/// which those that are done are unchanged; so it is known here whether anything is left.
 fn settled(seen: &Conversation, settlement: &Settlement) -> Result<Change, StoreError> {
     // Short placeholders: with a hundred entries the expression must stay under 4 KB.
     let mut change = Change::default().name("#o", "outbox").when("size(#o) = :seen").value(":seen", number(seen.outbox.len()));
-    for (position, (place, stamp)) in settlement.done.iter().enumerate() {
+    for (position, Settled { place, stamp, .. }) in settlement.settled.iter().enumerate() {
         change = change
             .name(format!("#{position}"), place.as_str())
             .value(format!(":{position}"), number(stamp.0))
             .when(format!("#o.#{position} = :{position}"))
             .remove(format!("#o.#{position}"));
     }
-    let left = seen.outbox.keys().filter(|place| !settlement.done.iter().any(|(done, _)| done == *place)).count();
-    if left == 0 {
-        return Ok(change.remove("#due_shard, #due_at, #rest"));
+    if seen.outbox.keys().all(|place| settlement.settled.iter().any(|settled| settled.place == *place)) {
+        return Ok(change.remove("#due_shard, #due_at, #pause"));
     }
-    let (shard, due_at, rest) = match &settlement.then {
+    let (shard, due_at, pause) = match &settlement.then {
         Then::Continue { due_at } => (outbox_shard(&seen.id), *due_at, None),
-        Then::Wait(rest) => (outbox_shard(&seen.id), rest.until, Some(rest.clone())),
-        Then::Hold { reason, since } => {
-            let attempts = seen.rest.as_ref().map_or(0, |rest| rest.attempts);
-            let rest = Rest { until: *since, attempts, since: *since, reason: reason.clone() };
-            (held_shard(seen.company, seen.owner), *since, Some(rest))
+        Then::Pause(pause @ (Pause::Waiting(Rest { until, .. }) | Pause::Later { until, .. })) => {
+            (outbox_shard(&seen.id), *until, Some(pause))
         }
+        Then::Pause(pause @ Pause::Held { since, .. }) => (held_shard(seen.company, seen.owner), *since, Some(pause)),
     };
     let change = change.set("#due_shard = :shard, #due_at = :due").text(":shard", shard).value(":due", time(due_at));
-    Ok(match rest {
-        None => change.remove("#rest"),
-        Some(rest) => change.set("#rest = :rest").value(":rest", to_value(conversations::KIND, &rest)?),
+    Ok(match pause {
+        None => change.remove("#pause"),
+        Some(pause) => change.set("#pause = :pause").value(":pause", to_value(conversations::KIND, pause)?),
     })
+}
+
+/// The message is dead: from now on it is found among the company's dead ones. Nothing more is fetched for it.
+fn buried(company: CompanyId, reason: &FailureReason, now: Timestamp) -> Result<Change, StoreError> {
+    Ok(Change::default()
+        .exists()
+        .set("#dead = :reason, #due_shard = :shard, #due_at = :now")
+        .value(":reason", to_value("message", reason)?)
+        .text(":shard", dead_shard(company))
+        .value(":now", time(now)))
+}
+
+/// The message was dead, and got through after all, with a later change.
+fn revived(company: CompanyId) -> Change {
+    Change::default().when("#due_shard = :shard").text(":shard", dead_shard(company)).remove("#dead, #due_shard, #due_at")
 }

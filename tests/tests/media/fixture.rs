@@ -367,7 +367,7 @@ pub(crate) fn conversation(channel: &ChannelId, owner: UserId, name: &str) -> Co
         last: None,
         changed_at: None,
         answered_by: None,
-        rest: None,
+        pause: None,
     }
 }
 

@@ -133,8 +133,8 @@ async fn a_single_write_waits_for_a_transaction_on_its_item() {
     let new = new_message(&conversation, false, incoming(&conversation, "1", 0));
     f.table.store_message(&new).await.unwrap();
     let seen = OutboxStore::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
-    let done = vec![(new.message.id.place(), new.stamp.unwrap())];
-    assert!(f.table.settle(&seen, &Settlement { done, then: Then::Continue { due_at: at(1) } }).await.unwrap());
+    let settlement = Settlement { settled: first(&seen, 1), at: at(0), then: Then::Continue { due_at: at(1) } };
+    assert!(f.table.settle(&seen, &settlement).await.unwrap());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use local::{dynamodb::Dynamodb, template::table::TableDefinition};
 use shared::{
-    inbox::ports::{Advance, NewMessage},
+    inbox::ports::{Advance, NewMessage, OutboxStore, Outcome, Settled, Settlement, Then},
     model::{
         channel::{Channel, ChannelState, Delivery, ProviderKind},
         conversation::{Conversation, ConversationState, Customer, MAX_OUTBOX, Stamp},
@@ -158,7 +158,7 @@ pub(crate) fn conversation(channel: &ChannelId, keys: &[&str]) -> Conversation {
         unread: 0,
         reply_by: None,
         outbox: std::collections::BTreeMap::new(),
-        rest: None,
+        pause: None,
         record: Link::default(),
         last: None,
         changed_at: None,
@@ -218,7 +218,24 @@ pub(crate) fn installation(user: UserId) -> Installation {
         refreshed_at: at(0),
         version: 1,
         delivery: None,
+        halt: None,
     }
+}
+
+/// The first entries of an outbox, delivered.
+pub(crate) fn first(conversation: &Conversation, count: usize) -> Vec<Settled> {
+    let outcome = || Outcome::Delivered { revived: false };
+    let settled = |(place, stamp): (&Place, &Stamp)| Settled { place: place.clone(), stamp: *stamp, outcome: outcome() };
+    conversation.outbox.iter().take(count).map(settled).collect()
+}
+
+/// Has a message of an outbox die.
+pub(crate) async fn bury(f: &Fixture, message: &MessageId, secs: i64) {
+    let seen = OutboxStore::conversation(&f.table, &message.conversation()).await.unwrap().unwrap();
+    let stamp = seen.outbox[&message.place()];
+    let settled = vec![Settled { place: message.place(), stamp, outcome: Outcome::Dead(reason("refused")) }];
+    let settlement = Settlement { settled, at: at(secs), then: Then::Continue { due_at: at(secs) } };
+    assert!(f.table.settle(&seen, &settlement).await.unwrap());
 }
 
 /// News of a message, or of its only part.

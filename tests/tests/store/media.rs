@@ -178,7 +178,7 @@ async fn a_profile_reaches_the_conversation() {
 async fn the_dead_stay_dead_and_keep_their_files() {
     let f = fixture();
     let (conversation, message) = waiting(&f, 1).await;
-    f.table.bury(COMPANY, &message.id, &reason("refused"), at(5)).await.unwrap();
+    bury(&f, &message.id, 5).await;
     assert!(!is_due(&f, &message.id, 100_000).await);
     let before = outbox(&f, &conversation).await;
     assert!(f.table.save_fetched(&fetched(&message, &[0], FetchThen::Done)).await.unwrap());

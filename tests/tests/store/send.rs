@@ -19,7 +19,8 @@ async fn under_way(f: &Fixture) -> (Conversation, Message, Stamp) {
     f.table.store_message(&first).await.unwrap();
     conversation = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     let settled = shared::inbox::ports::Settlement {
-        done: vec![(first.message.id.place(), first.stamp.unwrap())],
+        settled: crate::fixture::first(&conversation, 1),
+        at: at(0),
         then: shared::inbox::ports::Then::Continue { due_at: at(1) },
     };
     assert!(f.table.settle(&conversation, &settled).await.unwrap());

@@ -143,7 +143,7 @@ fn new_message(
             last: None,
             changed_at: None,
             answered_by: None,
-            rest: None,
+            pause: None,
         },
         known: known.is_some(),
         name_known: inbound.name_known,

@@ -61,8 +61,8 @@ impl HaltStore for Table {
     async fn end_halt(&self, company: CompanyId, user: UserId, halt: &Halt, now: Timestamp) -> Result<(), StoreError> {
         let mut items = vec![unchanged(halt).remove("#halt").update(self, &Key::installation(company, user))?];
         if halt.reason.holds() {
+            // The chore to probe it finds nothing to do, and ends with that.
             items.push(self.release_chore(company, user, now)?);
-            items.push(Change::default().delete(self, &Key::probe(company, user))?);
         }
         match self.transact("end a halt", items).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),

@@ -4,6 +4,7 @@ pub mod channels;
 pub mod client;
 pub mod deals;
 pub mod error;
+pub mod events;
 pub mod files;
 pub mod leads;
 mod limits;

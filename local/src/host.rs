@@ -64,6 +64,7 @@ registry! {
         "media" => media,
         "oauth-callback" => oauth_callback,
         "oauth-install" => oauth_install,
+        "pipedrive-webhook" => pipedrive_webhook,
         "post-message" => post_message,
         "provider-webhook" => provider_webhook,
         "session" => session,

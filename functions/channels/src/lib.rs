@@ -21,8 +21,16 @@ use shared::{
         tokens::Tokens,
     },
     media::bucket::Bucket,
-    pipedrive::{ChannelsApi, OAuth},
+    model::channel::Delivery,
+    pipedrive::{ChannelsApi, OAuth, WebhooksApi},
     providers::Registry,
+    records::{
+        ports::BudgetStore,
+        watch::{
+            keep::{self, KeepPorts},
+            ports::WatchStore,
+        },
+    },
     secrets::SecretCache,
 };
 
@@ -37,6 +45,9 @@ pub struct Function {
     installations: Arc<dyn InstallationStore>,
     oauth: Arc<dyn OAuth>,
     api: Arc<dyn ChannelsApi>,
+    webhooks: Arc<dyn WebhooksApi>,
+    watches: Arc<dyn WatchStore>,
+    budget: Arc<dyn BudgetStore>,
     providers: Registry,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
@@ -57,9 +68,12 @@ impl Function {
             config: environment.config.clone(),
             channels: table.clone(),
             bucket: environment.bucket(),
-            installations: table,
+            installations: table.clone(),
             oauth: pipedrive.clone(),
-            api: pipedrive,
+            api: pipedrive.clone(),
+            webhooks: pipedrive,
+            watches: table.clone(),
+            budget: table,
             providers: environment.providers(),
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
@@ -80,7 +94,11 @@ impl Function {
             Method::POST => {
                 let Body { provider, name, credentials } = request::json(&mut request, MAX_BODY)?;
                 let wanted = ConnectRequest { provider, name, credentials, public_url };
-                Ok(response::data(connect::connect(&self.connect_ports(), &caller, wanted).await?))
+                let connected = connect::connect(&self.connect_ports(), &caller, wanted).await?;
+                if connected.delivery == Delivery::Records {
+                    keep::keep_now(&self.keep_ports(), caller.company).await;
+                }
+                Ok(response::data(connected))
             }
             Method::DELETE => {
                 let channel = request::path_id(&request, "channel", "channel")?;
@@ -117,6 +135,18 @@ impl Function {
 
     fn tell_ports(&self) -> TellPorts<'_> {
         TellPorts { tokens: self.tokens(), api: &*self.api }
+    }
+
+    /// The webhooks in Pipedrive, which tell what people do to the records.
+    fn keep_ports(&self) -> KeepPorts<'_> {
+        KeepPorts {
+            watches: &*self.watches,
+            tokens: self.tokens(),
+            api: &*self.webhooks,
+            secrets: &self.secrets,
+            budget: &*self.budget,
+            clock: &*self.clock,
+        }
     }
 
     fn tokens(&self) -> Tokens<'_> {

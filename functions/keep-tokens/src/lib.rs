@@ -1,4 +1,5 @@
-//! Each day: renews tokens that would otherwise expire unused.
+//! Each day: renews tokens that would otherwise expire unused, and looks whether Pipedrive still has the webhooks by which it
+//! tells what people do to records. Both keep an installation alive that nobody looks after, with the same rights.
 
 use std::sync::Arc;
 
@@ -8,18 +9,30 @@ use shared::{
     clock::Clock,
     environment::Environment,
     inbox::{error::InboxError, ports::InstallationStore, tokens::Tokens},
-    pipedrive::OAuth,
+    pipedrive::{OAuth, WebhooksApi},
+    records::{
+        ports::BudgetStore,
+        watch::{
+            keep::{self, KeepPorts},
+            ports::WatchStore,
+        },
+    },
     secrets::SecretCache,
     start::ScheduledFunction,
 };
 
 /// Installations renewed in one run. The rest is due the next day, of the thirty that are left to each.
 const PER_RUN: usize = 100;
+/// Companies of a shard whose webhooks are looked after in one run.
+const WATCHES: usize = 25;
 
 /// The function.
 pub struct Function {
     installations: Arc<dyn InstallationStore>,
     oauth: Arc<dyn OAuth>,
+    watches: Arc<dyn WatchStore>,
+    budget: Arc<dyn BudgetStore>,
+    webhooks: Arc<dyn WebhooksApi>,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -27,9 +40,13 @@ pub struct Function {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
+        let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
-            installations: environment.table(),
-            oauth: environment.pipedrive(),
+            installations: table.clone(),
+            oauth: pipedrive.clone(),
+            watches: table.clone(),
+            budget: table,
+            webhooks: pipedrive,
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
@@ -41,6 +58,15 @@ impl ScheduledFunction for Function {
     async fn handle(&self) -> Result<Value, InboxError> {
         let tokens = Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock };
         let (renewed, failed) = tokens.keep(PER_RUN).await?;
-        Ok(json!({ "renewed": renewed, "failed": failed }))
+        let ports = KeepPorts {
+            watches: &*self.watches,
+            tokens,
+            api: &*self.webhooks,
+            secrets: &self.secrets,
+            budget: &*self.budget,
+            clock: &*self.clock,
+        };
+        let (watched, unwatched) = keep::keep_due(&ports, WATCHES).await?;
+        Ok(json!({ "renewed": renewed, "failed": failed, "watched": watched, "unwatched": unwatched }))
     }
 }

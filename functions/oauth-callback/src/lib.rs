@@ -15,10 +15,18 @@ use shared::{
         error::InboxError,
         install::{self, InstallPorts},
         ports::{ChannelStore, InstallationStore},
+        tokens::Tokens,
     },
     model::ids::{CompanyId, UserId},
-    pipedrive::{ChannelsApi, OAuth, Users},
+    pipedrive::{ChannelsApi, OAuth, Users, WebhooksApi},
     providers::Registry,
+    records::{
+        ports::BudgetStore,
+        watch::{
+            keep::{self, KeepPorts},
+            ports::WatchStore,
+        },
+    },
     secrets::SecretCache,
 };
 
@@ -35,6 +43,9 @@ pub struct Function {
     oauth: Arc<dyn OAuth>,
     users: Arc<dyn Users>,
     api: Arc<dyn ChannelsApi>,
+    webhooks: Arc<dyn WebhooksApi>,
+    watches: Arc<dyn WatchStore>,
+    budget: Arc<dyn BudgetStore>,
     providers: Registry,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
@@ -58,10 +69,13 @@ impl Function {
         Self {
             config: environment.config.clone(),
             installations: table.clone(),
-            channels: table,
+            channels: table.clone(),
             oauth: pipedrive.clone(),
             users: pipedrive.clone(),
-            api: pipedrive,
+            api: pipedrive.clone(),
+            webhooks: pipedrive,
+            watches: table.clone(),
+            budget: table,
             providers: environment.providers(),
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
@@ -90,7 +104,8 @@ impl Function {
         let missing = || InboxError::BadRequest { parameter: "code", problem: "is missing".to_owned() };
         let public_url = public_url(&self.config, request)?;
         let redirect_uri = format!("{public_url}/oauth/callback");
-        install::complete(&self.ports(), &code.ok_or_else(missing)?, &redirect_uri, &public_url).await?;
+        let installed = install::complete(&self.ports(), &code.ok_or_else(missing)?, &redirect_uri, &public_url).await?;
+        keep::keep_now(&self.keep_ports(), installed.company).await;
         Ok(response::redirect("/setup?installed=1", Some(&state::forget(&public_url))))
     }
 
@@ -102,7 +117,20 @@ impl Function {
         }
         let (company, user) = (CompanyId(notice.company_id), UserId(notice.user_id));
         install::uninstall(&*self.installations, &*self.channels, &*self.clock, company, user).await?;
+        keep::keep_now(&self.keep_ports(), company).await;
         Ok(response::success())
+    }
+
+    /// The webhooks in Pipedrive, which go with the user who holds them.
+    fn keep_ports(&self) -> KeepPorts<'_> {
+        KeepPorts {
+            watches: &*self.watches,
+            tokens: Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock },
+            api: &*self.webhooks,
+            secrets: &self.secrets,
+            budget: &*self.budget,
+            clock: &*self.clock,
+        }
     }
 
     fn ports(&self) -> InstallPorts<'_> {

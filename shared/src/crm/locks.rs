@@ -81,14 +81,19 @@ impl Held<'_> {
     /// Ends it after `outcome`, and gives the names back unless it is uncertain: then Pipedrive may have done it, and whoever
     /// comes next should not look before its search knows.
     pub async fn end<T>(self, outcome: Result<T, CrmError>) -> Result<T, CrmError> {
-        let uncertain = matches!(outcome, Err(CrmError::Uncertain(_)));
-        if !uncertain
-            && !self.names.is_empty()
+        if !matches!(outcome, Err(CrmError::Uncertain(_))) {
+            self.give_back().await;
+        }
+        outcome
+    }
+
+    /// Gives the names back. Whoever only drops this leaves them to end by themselves.
+    pub async fn give_back(self) {
+        if !self.names.is_empty()
             && let Err(error) = self.store.unlock(self.company, &self.names, &self.owner).await
         {
             crate::telemetry::log_error("a lock is left to end by itself", &error);
         }
-        outcome
     }
 }
 

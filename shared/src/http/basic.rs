@@ -1,5 +1,6 @@
 //! Basic authentication of Pipedrive's calls: the app's client id and secret (Pipedrive, "Messaging app extension",
-//! authorization of the manifest's endpoints). Compared in constant time; a secret rotated a moment ago is loaded anew.
+//! authorization of the manifest's endpoints), or what a webhook was made with. Compared in constant time; a secret rotated a
+//! moment ago is loaded anew.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ const LENIENT: GeneralPurpose =
     GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// What a caller says to be.
-struct Presented {
+pub struct Presented {
     id: String,
     secret: SecretString,
 }
@@ -29,7 +30,7 @@ struct Presented {
 /// Lets Pipedrive in. Returns the secret that its credentials match.
 pub async fn pipedrive(headers: &HeaderMap, secrets: &SecretCache) -> Result<Arc<Secrets>, InboxError> {
     const REFUSED: InboxError = InboxError::Unauthorized("wrong client id or client secret");
-    let presented = read(headers).ok_or(REFUSED)?;
+    let presented = presented(headers).ok_or(REFUSED)?;
     let known = secrets.get().await?;
     if matches(&presented, &known) {
         return Ok(known);
@@ -38,7 +39,8 @@ pub async fn pipedrive(headers: &HeaderMap, secrets: &SecretCache) -> Result<Arc
     renewed.filter(|renewed| matches(&presented, renewed)).ok_or(REFUSED)
 }
 
-fn read(headers: &HeaderMap) -> Option<Presented> {
+/// What the headers hold, if they hold anything.
+pub fn presented(headers: &HeaderMap) -> Option<Presented> {
     let (scheme, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -49,12 +51,18 @@ fn read(headers: &HeaderMap) -> Option<Presented> {
 }
 
 fn matches(presented: &Presented, secrets: &Secrets) -> bool {
-    let (id, secret) = (&secrets.pipedrive_client_id, secrets.pipedrive_client_secret.expose_secret());
-    let configured = !id.is_empty() && !secret.is_empty();
-    // Both are compared whatever the first says, and as digests, so that time tells neither which is wrong nor its length.
-    let id = same(id, &presented.id);
-    let secret = same(secret, presented.secret.expose_secret());
-    configured & id & secret
+    presented.is(&secrets.pipedrive_client_id, &secrets.pipedrive_client_secret)
+}
+
+impl Presented {
+    /// Whether it is this pair. What is empty matches nothing.
+    pub fn is(&self, id: &str, secret: &SecretString) -> bool {
+        let configured = !id.is_empty() && !secret.expose_secret().is_empty();
+        // Both are compared whatever the first says, and as digests, so that time tells neither which is wrong nor its length.
+        let id = same(id, &self.id);
+        let secret = same(secret.expose_secret(), self.secret.expose_secret());
+        configured & id & secret
+    }
 }
 
 /// Whether two texts are the same, in a time that depends on neither.

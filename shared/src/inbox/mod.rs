@@ -1,5 +1,6 @@
 //! The use cases: what the bundle does, over ports. No HTTP, no AWS.
 
+pub mod as_user;
 pub mod connect;
 pub mod dead;
 pub mod deliver;

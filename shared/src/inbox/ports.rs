@@ -12,6 +12,7 @@ use crate::{
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
         installation::{Installation, InstallationState},
         message::{FailureReason, Message},
+        record::ChannelSettings,
         status::Status,
         template::Template,
         time::Timestamp,
@@ -371,6 +372,8 @@ pub enum DueWork {
     Probe(CompanyId, UserId),
     /// A channel whose past is still being imported.
     Import(ChannelId),
+    /// A company whose webhooks in Pipedrive have to be looked after.
+    Watch(CompanyId),
 }
 
 /// The delivery queue.
@@ -542,6 +545,8 @@ pub trait ChannelStore: Send + Sync {
     /// Notes how far the import of a channel's past is; comes back at `due_at`, if it is not over. False if the channel is
     /// not served any more or another import got further.
     async fn save_import(&self, channel: &Channel, import: &Import, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// Stores what the owner of a channel wants of Pipedrive's records. False if the channel is removed.
+    async fn save_settings(&self, channel: &ChannelId, settings: &ChannelSettings) -> Result<bool, StoreError>;
     /// Comes back to a removed channel at `due_at`; never again if none.
     async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError>;
 }

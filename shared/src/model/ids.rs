@@ -119,6 +119,10 @@ number_id! {
     PersonId
 }
 number_id! {
+    /// An organization in Pipedrive.
+    OrganizationId
+}
+number_id! {
     /// A deal in Pipedrive.
     DealId
 }

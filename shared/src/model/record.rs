@@ -84,6 +84,10 @@ pub struct Link {
     /// Whether a salesperson unlinked it. Then it is never matched again by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// Whose the deal is, or else the person or the lead, if they use the app: who gets the unread badge. None if nobody
+    /// knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
     /// When the deal was last looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
@@ -106,7 +110,7 @@ impl Link {
         }
         let deal = self.records.deal.filter(|_| self.deal_by == Chosen::Hand);
         let records = Records { person: Some(person), deal, lead: None };
-        Self { records, refused: false, looked_at: None, ..self.clone() }
+        Self { records, refused: false, owner: None, looked_at: None, ..self.clone() }
     }
 }
 
@@ -136,11 +140,14 @@ pub struct ChannelSettings {
     pub create_persons: bool,
     /// What else is created for them.
     pub strangers: Strangers,
+    /// Who gets the unread badge of conversations whose records are nobody's; the channel's owner, if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<UserId>,
 }
 
 impl Default for ChannelSettings {
     fn default() -> Self {
-        Self { create_persons: true, strangers: Strangers::default() }
+        Self { create_persons: true, strangers: Strangers::default(), assignee: None }
     }
 }
 
@@ -263,6 +270,10 @@ pub enum Why {
     TooMuch,
     /// Records were merged in Pipedrive.
     Merge,
+    /// The lead became this deal.
+    Converted,
+    /// It is won, lost, archived, or somebody else's now.
+    Closed,
     /// Its past was written when it was linked.
     History,
     /// A new message came.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     http::number,
-    model::ids::{PersonId, UserId},
+    model::ids::{OrganizationId, PersonId, UserId},
 };
 
 /// Most persons that a search brings. An address or a number that more persons share tells nothing.
@@ -158,6 +158,17 @@ impl PersonsApi for Client {
         Ok(answer.data::<Many<Record>>()?.batch(Record::person).items)
     }
 
+    async fn persons_of(
+        &self,
+        access: &Access,
+        organization: OrganizationId,
+        limit: usize,
+    ) -> Result<Vec<Person>, PipedriveError> {
+        let query = [("org_id", organization.to_string()), ("limit", limit.clamp(1, MAX_BATCH).to_string())];
+        let answer = Self::call(access, Call::Persons, self.http.get(self.v2(access, "/persons")).query(&query)).await?;
+        Ok(answer.data::<Many<Record>>()?.batch(Record::person).items)
+    }
+
     async fn search_persons(
         &self,
         access: &Access,
@@ -168,6 +179,7 @@ impl PersonsApi for Client {
         let field = match field {
             SearchField::Email => "email",
             SearchField::Phone => "phone",
+            SearchField::Name => "name",
         };
         let (exact, limit) = (exact.to_string(), MAX_FOUND.to_string());
         let query = [("term", term), ("fields", field), ("exact_match", &exact), ("limit", &limit)];
@@ -298,6 +310,13 @@ mod tests {
         assert_eq!(stub.client().newest_persons(&access, 20).await.unwrap().len(), 1);
         assert_eq!(stub.only_request().path, "/api/v2/persons?sort_by=add_time&sort_direction=desc&limit=20");
         assert_eq!(access.spend.tally().tokens(), 10);
+    }
+
+    #[tokio::test]
+    async fn an_organization_has_its_persons() {
+        let stub = stub(200, &[], json!({"success": true, "data": [ada()]}).to_string()).await;
+        assert_eq!(stub.client().persons_of(&access(&stub.url), OrganizationId(5), 100).await.unwrap().len(), 1);
+        assert_eq!(stub.only_request().path, "/api/v2/persons?org_id=5&limit=100");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What was done for a conversation in Pipedrive, kept for a while beside its messages.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::{
     Table,
@@ -24,13 +24,7 @@ const BATCH: usize = 99;
 impl AuditStore for Table {
     async fn add_audit(&self, conversation: &ConversationId, entries: &[AuditEntry]) -> Result<(), StoreError> {
         for batch in entries.chunks(BATCH) {
-            let put = |entry: &AuditEntry| {
-                let key = Key::audit(conversation, entry.at, uuid::Uuid::new_v4().as_fields().0);
-                let mut item = to_item(KIND, &key, entry)?;
-                item.insert("expires".to_owned(), number(entry.at.plus(AUDIT_KEPT).secs()));
-                Change::default().put(self, item)
-            };
-            let mut items = batch.iter().map(put).collect::<Result<Vec<_>, _>>()?;
+            let mut items = self.audit_entries(conversation, batch)?;
             items.push(Change::default().exists().check(self, &Key::conversation(conversation))?);
             match self.transact("add to an audit", items).await? {
                 Transacted::Done | Transacted::Refused(_) => {}
@@ -49,5 +43,22 @@ impl AuditStore for Table {
             .expression_attribute_values(":conversation", AttributeValue::S(conversation_partition(conversation)))
             .expression_attribute_values(":audit", AttributeValue::S(AUDIT_PREFIX.to_owned()));
         self.ask("read an audit", query).await?.items.into_iter().map(|item| from_item(KIND, item)).collect()
+    }
+}
+
+impl Table {
+    /// Entries as parts of a transaction.
+    pub(super) fn audit_entries(
+        &self,
+        conversation: &ConversationId,
+        entries: &[AuditEntry],
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let put = |entry: &AuditEntry| {
+            let key = Key::audit(conversation, entry.at, uuid::Uuid::new_v4().as_fields().0);
+            let mut item = to_item(KIND, &key, entry)?;
+            item.insert("expires".to_owned(), number(entry.at.plus(AUDIT_KEPT).secs()));
+            Change::default().put(self, item)
+        };
+        entries.iter().map(put).collect()
     }
 }

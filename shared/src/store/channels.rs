@@ -17,6 +17,7 @@ use crate::{
         conversation::Conversation,
         ids::{AccountId, ChannelId, UserId},
         message::FailureReason,
+        record::ChannelSettings,
         time::Timestamp,
     },
 };
@@ -148,6 +149,16 @@ impl ChannelStore for Table {
                 .value(":due", time(due_at))
         };
         Ok(self.update("note how far an import is", &Key::channel(&channel.id), &change).await?.is_done())
+    }
+
+    async fn save_settings(&self, channel: &ChannelId, settings: &ChannelSettings) -> Result<bool, StoreError> {
+        let change = Change::default()
+            .exists()
+            .when("#state <> :removed")
+            .value(":removed", to_value(KIND, &ChannelState::Removed)?)
+            .set("#settings = :settings")
+            .value(":settings", to_value(KIND, settings)?);
+        Ok(self.update("store a channel's settings", &Key::channel(channel), &change).await?.is_done())
     }
 
     async fn set_removal_due(&self, channel: &ChannelId, due_at: Option<Timestamp>) -> Result<(), StoreError> {

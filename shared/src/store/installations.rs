@@ -57,10 +57,13 @@ impl InstallationStore for Table {
             let newest = Change::default()
                 .when("attribute_not_exists(#PK) OR #version < :version")
                 .value(":version", number(installation.version));
-            let items = vec![
+            let mut items = vec![
                 newest.put(self, item)?,
                 self.release_chore(installation.company, installation.user, installation.refreshed_at)?,
             ];
+            if installation.delivery == Some(Delivery::Records) {
+                items.push(self.watch_chore(installation.company, installation.refreshed_at)?);
+            }
             let Transacted::Refused(refusals) = self.transact(GRANT, items).await? else { return Ok(()) };
             // Tokens of the grant before were renewed meanwhile. The new grant counts all the same.
             if let Some(stored) = refusals.stored(INSTALLATION) {
@@ -154,7 +157,8 @@ impl InstallationStore for Table {
             Delivery::Channels => {
                 vec![change.remove("#halt").update(self, &installation)?, self.release_chore(company, user, now)?]
             }
-            Delivery::Records => vec![change.update(self, &installation)?],
+            // What people do to the records has to be heard of from now on.
+            Delivery::Records => vec![change.update(self, &installation)?, self.watch_chore(company, now)?],
         };
         match self.transact("remember the delivery", items).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),

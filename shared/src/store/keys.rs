@@ -21,6 +21,8 @@
 //! | `LOCK#<company>#<name>` | `LOCK` | a name that one call holds |
 //! | `INTENT#<company>#<name>` | `INTENT` | something about to be created in Pipedrive |
 //! | `LINK#<company>#<record>` | `<conversation>` | conversation linked to a person, deal or lead |
+//! | `KNOWN#<company>#<record>` | `KNOWN` | what a person, deal or lead looked like when it was last seen |
+//! | `WATCH#<company>` | `WATCH` | the company's webhooks in Pipedrive |
 //! | `BUDGET#<company>` | `<day>` | what tokens of Pipedrive's were spent on |
 //! | `WALK#<company>#<user>#<list>` | `WALK` | where the parts of a list of Pipedrive's begin |
 //! | `CO#<company>#EMAIL#<address>`, `CO#<company>#PHONE#<last digits>` | `PERSON` | address or number → person |
@@ -148,6 +150,14 @@ impl Key {
         Self::new(linked_partition(company, record), id.as_str())
     }
 
+    pub(super) fn known(company: CompanyId, record: &RecordRef) -> Self {
+        Self::new(format!("KNOWN#{company}#{record}"), "KNOWN")
+    }
+
+    pub(super) fn watch(company: CompanyId) -> Self {
+        Self::new(format!("WATCH#{company}"), "WATCH")
+    }
+
     pub(super) fn budget(company: CompanyId, day: &Day) -> Self {
         Self::new(budget_partition(company), day.as_str())
     }
@@ -251,6 +261,7 @@ impl Key {
                 let user = self.sk.strip_prefix(INSTALLATION_PREFIX)?;
                 Some(DueWork::Tokens(CompanyId(owner.parse().ok()?), UserId(user.parse().ok()?)))
             }
+            "WATCH" => Some(DueWork::Watch(CompanyId(owner.parse().ok()?))),
             "RELEASE" | "PROBE" => {
                 let (company, user) = owner.split_once('#')?;
                 let (company, user) = (CompanyId(company.parse().ok()?), UserId(user.parse().ok()?));
@@ -329,6 +340,7 @@ pub(super) enum Queue {
     Release,
     Probe,
     Tokens,
+    Watch,
 }
 
 impl Queue {
@@ -341,6 +353,7 @@ impl Queue {
             Self::Release => "release",
             Self::Probe => "probe",
             Self::Tokens => "tokens",
+            Self::Watch => "watch",
         }
     }
 
@@ -390,6 +403,11 @@ pub(super) fn tokens_shard(company: CompanyId, user: UserId) -> String {
     Queue::Tokens.shard_of(&format!("{company}.{user}"))
 }
 
+/// `due_shard` of a company whose webhooks in Pipedrive have to be looked after.
+pub(super) fn watch_shard(company: CompanyId) -> String {
+    Queue::Watch.shard_of(&company.to_string())
+}
+
 /// `due_shard` of conversations that wait until the installation works again.
 pub(super) fn held_shard(company: CompanyId, user: UserId) -> String {
     format!("held#{company}#{user}")
@@ -417,6 +435,7 @@ mod tests {
             (Key::installation(company, user), tokens_shard(company, user), DueWork::Tokens(company, user)),
             (Key::release(company, user), release_shard(company, user), DueWork::Release(company, user)),
             (Key::probe(company, user), probe_shard(company, user), DueWork::Probe(company, user)),
+            (Key::watch(company), watch_shard(company), DueWork::Watch(company)),
         ] {
             assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work(&shard)), Some(work));
         }

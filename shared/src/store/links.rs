@@ -125,7 +125,7 @@ impl Table {
         conversation: &Conversation,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let before = conversation.record.person();
-        let mut items = self.relinked(conversation, &conversation.record.moved_to(person))?;
+        let mut items = self.relinked(conversation, &conversation.record.moved_to(person), None)?;
         if let Some(before) = before.filter(|before| *before != person) {
             let ids = AttributeValue::Ss(vec![conversation.id.to_string()]);
             let taken = Change::default().take("#conversations :conversations").value(":conversations", ids);

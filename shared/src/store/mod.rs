@@ -21,6 +21,7 @@ mod inbox;
 mod installations;
 mod intents;
 mod keys;
+mod known;
 mod links;
 mod locks;
 mod media;
@@ -38,6 +39,7 @@ mod send;
 mod statuses;
 mod templates;
 mod walks;
+mod watches;
 mod write;
 
 use std::collections::HashMap;

@@ -8,6 +8,7 @@ use super::{
     Table,
     change::Change,
     contacts::target,
+    conversations::changed,
     keys::{Key, linked_partition},
     records::{from_item, number, to_value},
     write::Transacted,
@@ -19,7 +20,8 @@ use crate::{
         contact::Phone,
         conversation::Conversation,
         ids::{CompanyId, ConversationId, PersonId},
-        record::{Link, RecordRef},
+        record::{AuditEntry, Link, RecordRef},
+        time::Timestamp,
     },
     records::ports::LinkStore,
 };
@@ -34,8 +36,9 @@ impl LinkStore for Table {
         self.read_conversation(id).await
     }
 
-    async fn relink(&self, seen: &Conversation, link: &Link) -> Result<bool, StoreError> {
-        let mut items = self.relinked(seen, link)?;
+    async fn relink_and_tell(&self, seen: &Conversation, link: &Link, entries: &[AuditEntry]) -> Result<bool, StoreError> {
+        let mut items = self.relinked(seen, link, entries.first().map(|entry| entry.at))?;
+        items.extend(self.audit_entries(&seen.id, entries)?);
         let phone = seen.customer.phone.as_deref().and_then(Phone::parse);
         if let (Some(person), Some(phone)) = (link.person(), phone) {
             items.push(self.way_to_person(&Key::person_of_phone(seen.company, &phone), person)?);
@@ -88,8 +91,13 @@ impl LinkStore for Table {
 }
 
 impl Table {
-    /// The parts of a transaction that give `seen` this link, if it still has the one in `seen`.
-    pub(super) fn relinked(&self, seen: &Conversation, link: &Link) -> Result<Vec<TransactWriteItem>, StoreError> {
+    /// The parts of a transaction that give `seen` this link, if it still has the one in `seen`. `at`: when that is told of.
+    pub(super) fn relinked(
+        &self,
+        seen: &Conversation,
+        link: &Link,
+        at: Option<Timestamp>,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let link = Link { revision: seen.record.revision.wrapping_add(1), ..link.clone() };
         let change = Change::default()
             .when("#company = :company")
@@ -98,6 +106,10 @@ impl Table {
             .value(":seen", number(seen.record.revision))
             .set("#record = :record")
             .value(":record", to_value(KIND, &link)?);
+        let change = match at {
+            Some(at) => changed(change, at),
+            None => change,
+        };
         let mut items = vec![change.update(self, &Key::conversation(&seen.id))?];
         let (before, after): (Vec<RecordRef>, Vec<RecordRef>) =
             (seen.record.records.all().collect(), link.records.all().collect());

@@ -23,6 +23,7 @@ use crate::{
         conversation::Conversation,
         ids::{ChannelId, ContactKey, ConversationId, ProviderMessageId},
     },
+    records::ports::LinkStore,
 };
 
 const ERASE: &str = "erase a conversation";
@@ -76,10 +77,16 @@ impl Table {
         }
     }
 
-    /// Deletes the ways from Pipedrive's records to the conversation, and from its customer's number to the person.
+    /// Deletes the ways from Pipedrive's records to the conversation, what is known of records that no other conversation is
+    /// linked to, and the way from its customer's number to the person.
     async fn forget_links(&self, conversation: &Conversation) -> Result<(), StoreError> {
-        let records = conversation.record.records.all();
-        self.delete_all(records.map(|record| Key::linked(conversation.company, &record, &conversation.id)).collect()).await?;
+        let (company, records) = (conversation.company, || conversation.record.records.all());
+        self.delete_all(records().map(|record| Key::linked(company, &record, &conversation.id)).collect()).await?;
+        for record in records() {
+            if self.linked_to(company, &record).await?.is_empty() {
+                self.delete_all(vec![Key::known(company, &record)]).await?;
+            }
+        }
         let phone = conversation.customer.phone.as_deref().and_then(Phone::parse);
         let (Some(person), Some(phone)) = (conversation.record.person(), phone) else { return Ok(()) };
         let leads_there = Change::default()

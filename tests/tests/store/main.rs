@@ -14,3 +14,4 @@ mod record_links;
 mod removal;
 mod send;
 mod status;
+mod watches;

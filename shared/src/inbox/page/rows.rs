@@ -76,7 +76,7 @@ pub struct GlimpseRow {
 
 /// Whether the caller looks after the conversation.
 pub fn is_mine(conversation: &Conversation, caller: &Caller) -> bool {
-    conversation.answered_by.unwrap_or(conversation.owner) == caller.user
+    conversation.record.owner.or(conversation.answered_by).unwrap_or(conversation.owner) == caller.user
 }
 
 impl ConversationRow {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Access, Batch};
 use crate::{
     model::{
-        ids::{PersonId, UserId},
+        ids::{OrganizationId, PersonId, UserId},
         time::Timestamp,
     },
     pipedrive::error::PipedriveError,
@@ -80,6 +80,8 @@ pub enum SearchField {
     Email,
     /// Phone numbers.
     Phone,
+    /// Names.
+    Name,
 }
 
 /// What is written of a person. What is none stays as it is, or empty with a new person.
@@ -104,6 +106,13 @@ pub trait PersonsApi: Send + Sync {
     async fn persons(&self, access: &Access, after: Option<&str>, limit: usize) -> Result<Batch<Person>, PipedriveError>;
     /// `GET /persons` by the time of their creation, newest first. Unlike a search, it knows a person at once.
     async fn newest_persons(&self, access: &Access, limit: usize) -> Result<Vec<Person>, PipedriveError>;
+    /// `GET /persons` of an organization, at most [`MAX_BATCH`].
+    async fn persons_of(
+        &self,
+        access: &Access,
+        organization: OrganizationId,
+        limit: usize,
+    ) -> Result<Vec<Person>, PipedriveError>;
     /// `GET /persons/search`. New and changed persons are found after a delay only.
     async fn search_persons(
         &self,

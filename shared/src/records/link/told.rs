@@ -1,0 +1,116 @@
+//! What was done in Pipedrive for a conversation, and what a company's tokens went to.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use super::{LinkPorts, look, own};
+use crate::{
+    clock::Clock,
+    inbox::{Caller, error::InboxError},
+    model::{
+        day::Day,
+        ids::{CompanyId, ConversationId, NoteId},
+        record::{Allowance, AuditEntry, BudgetDay, Deed, RecordRef, SpentOn, Why},
+        time::Timestamp,
+    },
+    pipedrive::spend::Spend,
+    records::ports::BudgetStore,
+    telemetry,
+};
+
+/// How far back the view of the budget goes.
+const DAYS: Duration = Duration::from_hours(13 * 24);
+
+/// An entry of a conversation's audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What was done, or left undone.
+    pub what: Deed,
+    /// On which record.
+    pub record: Option<RecordRow>,
+    /// In which note.
+    pub note: Option<NoteId>,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Why,
+}
+
+/// A record with where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordRow {
+    /// Which.
+    #[serde(flatten)]
+    pub record: RecordRef,
+    /// Where it is in Pipedrive.
+    pub url: String,
+}
+
+/// What was done for the conversation, newest first.
+pub async fn audit(
+    ports: &LinkPorts<'_>,
+    caller: &Caller,
+    id: &ConversationId,
+    limit: usize,
+) -> Result<Vec<AuditRow>, InboxError> {
+    own(ports, caller, id).await?;
+    let members = ports.installations.members(caller.company).await?;
+    let domain = look::domain(&members, caller);
+    let row = |entry: AuditEntry| AuditRow {
+        at: entry.at.rfc3339(),
+        what: entry.what,
+        record: entry.record.map(|record| RecordRow { url: look::url(domain, &record), record }),
+        note: entry.note,
+        why: entry.why,
+    };
+    Ok(ports.audit.audit(id, limit).await?.into_iter().map(row).collect())
+}
+
+/// What the tokens of one day went to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BudgetRow {
+    /// The day, in UTC.
+    pub day: Day,
+    /// Tokens that this bundle spent, by what for.
+    pub spent: BTreeMap<SpentOn, u64>,
+    /// All of them.
+    pub total: u64,
+    /// Tokens that the company has a day, of all its integrations together; none if Pipedrive did not tell.
+    pub limit: Option<u64>,
+    /// Tokens that were left when Pipedrive last told.
+    pub remaining: Option<u64>,
+    /// When that was, RFC 3339.
+    pub seen_at: Option<String>,
+}
+
+/// Writes down what calls cost the company. What cannot be written down is only shown nowhere.
+pub async fn write_down(budget: &dyn BudgetStore, clock: &dyn Clock, company: CompanyId, spend: &Spend) {
+    let tally = spend.take();
+    if tally.spent.is_empty() {
+        return;
+    }
+    let now = clock.now();
+    let allowance =
+        tally.daily.and_then(|daily| Some(Allowance { limit: daily.limit?, remaining: daily.remaining, seen_at: now }));
+    let by_what: Vec<(SpentOn, u64)> = tally.spent.into_iter().collect();
+    if let Err(error) = budget.spend(company, &Day::utc(now), &by_what, allowance.as_ref(), now).await {
+        telemetry::log_error("what calls to Pipedrive cost could not be written down", &error);
+    }
+}
+
+/// What the company's tokens went to on the last days, newest first.
+pub async fn budget(budget: &dyn BudgetStore, clock: &dyn Clock, caller: &Caller) -> Result<Vec<BudgetRow>, InboxError> {
+    let since = Day::utc(clock.now().minus(DAYS));
+    let days = budget.budgets(caller.company, &since).await?;
+    let row = |(day, spent): (Day, BudgetDay)| BudgetRow {
+        day,
+        total: spent.total(),
+        limit: spent.allowance.map(|allowance| allowance.limit),
+        remaining: spent.allowance.map(|allowance| allowance.remaining),
+        seen_at: spent.allowance.map(|allowance| Timestamp::rfc3339(allowance.seen_at)),
+        spent: spent.spent,
+    };
+    Ok(days.into_iter().map(row).collect())
+}

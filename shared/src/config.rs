@@ -54,6 +54,8 @@ pub struct Config {
     pub twilio_api_url: String,
     /// `MEDIA_BUCKET`: where files are kept. Only functions that touch files need it.
     pub media_bucket: Option<String>,
+    /// `METRICS_NAMESPACE`: where CloudWatch keeps what is counted. Unset: nothing is counted.
+    pub metrics_namespace: Option<String>,
     /// `AWS_REGION`, set by Lambda.
     pub region: String,
     /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`.
@@ -98,6 +100,7 @@ impl Config {
             telegram_api_url: base_url("TELEGRAM_API_URL")?.unwrap_or_else(|| "https://api.telegram.org".to_owned()),
             twilio_api_url: base_url("TWILIO_API_URL")?.unwrap_or_else(|| "https://api.twilio.com".to_owned()),
             media_bucket: get("MEDIA_BUCKET"),
+            metrics_namespace: get("METRICS_NAMESPACE"),
             region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             dynamodb_endpoint: get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| aws_endpoint.clone()),
             s3_endpoint: get("AWS_ENDPOINT_URL_S3").or_else(|| aws_endpoint.clone()),

@@ -65,7 +65,11 @@ pub async fn schedule<F: ScheduledFunction>(new: impl FnOnce(&Environment) -> F)
 
 fn build<F>(new: impl FnOnce(&Environment) -> F) -> Result<F, lambda_runtime::Error> {
     telemetry::init();
-    Ok(new(&Environment::from_process()?))
+    let environment = Environment::from_process()?;
+    if let Some(namespace) = environment.config.metrics_namespace.clone() {
+        telemetry::metrics::write_to(namespace, environment.clock.clone(), |line| println!("{line}"));
+    }
+    Ok(new(&environment))
 }
 
 fn gateway_request_id(request: &Request) -> Option<&str> {

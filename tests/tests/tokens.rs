@@ -67,9 +67,15 @@ async fn an_expired_token_is_renewed_on_use() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_processes_at_once_renew_once() {
+    for rotation in [Rotation::Fixed, Rotation::Rotating] {
+        at_once(rotation).await;
+    }
+}
+
+async fn at_once(rotation: Rotation) {
     let world = World::start().await;
     let pipedrive = world.bundle.pipedrive();
-    pipedrive.change(|settings| settings.rotation = Rotation::Rotating);
+    pipedrive.change(|settings| settings.rotation = rotation);
     world.clock.advance(EXPIRED);
     let calls = pipedrive.count(Call::Token);
     // Long enough that all of them ask while the first renews.

@@ -21,6 +21,7 @@ use shared::{
     model::{channel::ProviderKind, ids::ChannelId},
     providers::{Provider, RawWebhook, Registry, VerifiedWebhook, WebhookKeys, WebhookRefused, meta},
     secrets::{SecretCache, Secrets},
+    telemetry::metrics::{self, Metric},
 };
 
 /// Largest body, in bytes: Meta's batches are the largest that providers send (Meta, WhatsApp Cloud API, Webhooks: "up to
@@ -104,6 +105,7 @@ impl Function {
         let ports = ReceivePorts { store: &*self.store, clock: &*self.clock, profiles };
         let owner = channel.as_ref().map(|channel| &channel.owner);
         let received = receive::receive(&ports, provider.kind(), owner, provider.parse(&verified)).await?;
+        metrics::count(Metric::MessagesReceived, received.stored);
         tracing::info!(provider = %provider.kind(), ?received, "webhook");
         let answer = provider.answer();
         Ok(response::with_body(StatusCode::OK, answer.content_type, "no-store", Body::from(answer.body)))

@@ -6,7 +6,13 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{Response, page, response};
-use crate::{inbox::error::InboxError, telemetry};
+use crate::{
+    inbox::error::InboxError,
+    telemetry::{
+        self,
+        metrics::{self, Metric},
+    },
+};
 
 #[derive(Serialize)]
 struct Failure<'a> {
@@ -51,6 +57,9 @@ pub fn too_large() -> Response {
 }
 
 fn log(error: &InboxError, status: StatusCode, code: &str) {
+    if let InboxError::Pipedrive(error) = error {
+        metrics::count_kind(Metric::PipedriveErrors, error.kind());
+    }
     if status.is_server_error() {
         telemetry::log_error("the request failed", error);
     } else {

@@ -36,7 +36,10 @@ use crate::{
         error::{ProviderError, Refusal},
     },
     secrets::SecretCache,
-    telemetry,
+    telemetry::{
+        self,
+        metrics::{self, Metric},
+    },
 };
 
 /// Largest file that is copied, in bytes: the most that any provider takes.
@@ -306,6 +309,7 @@ fn not_stored(error: &bucket::BucketError) -> Failure {
 /// A provider that lets nobody in may do so again when the channel is connected anew; everything else that it refuses, it
 /// refuses for good.
 fn failure(error: ProviderError) -> Failure {
+    metrics::count_kind(Metric::ProviderErrors, error.kind());
     let asked = match &error {
         ProviderError::RateLimited { retry_after, .. } => Some(*retry_after),
         _ => None,

@@ -20,6 +20,7 @@ use crate::{
     pipedrive::{Access, Grant, OAuth, error::PipedriveError, spend::Spend},
     seal::{SealError, Sealed, Vault},
     secrets::{SecretCache, SecretsError},
+    telemetry::metrics::{self, Metric},
 };
 
 /// Renew when less than this is left.
@@ -183,7 +184,12 @@ impl Tokens<'_> {
         let (company, user) = (old.company, old.user);
         let secrets = self.secrets.get().await?;
         let refresh_token = SecretString::from(open(&secrets.vault, &old)?.refresh);
-        match self.oauth.refresh(&secrets, &refresh_token).await {
+        let refreshed = self.oauth.refresh(&secrets, &refresh_token).await;
+        match &refreshed {
+            Ok(_) => metrics::count(Metric::TokenRefreshes, 1),
+            Err(error) => metrics::count_kind(Metric::TokenRefreshErrors, error.kind()),
+        }
+        match refreshed {
             Ok(grant) => {
                 let mut renewed = old;
                 renewed.tokens = Some(seal(&secrets.vault, company, user, &grant)?);

@@ -70,7 +70,15 @@ pub enum PipedriveError {
 }
 
 impl PipedriveError {
-    /// A stable word for logs, metrics and reasons shown to people.
+    /// What sort of error it is, in one of a few words: metrics are counted by it.
+    pub fn kind(&self) -> &str {
+        match self.code() {
+            code if code.starts_with("http_") => "http_error",
+            code => code,
+        }
+    }
+
+    /// A stable word for logs and reasons shown to people.
     pub fn code(&self) -> &str {
         match self {
             Self::AdminOnly => "admin_only",

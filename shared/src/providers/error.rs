@@ -73,7 +73,21 @@ impl ProviderError {
         }
     }
 
-    /// A stable word for logs and metrics.
+    /// What sort of error it is, in one of a few words of ours: metrics are counted by it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { refusal: Refusal::Invalid, .. } => "invalid",
+            Self::Refused { refusal: Refusal::Unauthorized, .. } => "unauthorized",
+            Self::Refused { refusal: Refusal::Suspended, .. } => "suspended",
+            Self::Refused { refusal: Refusal::Forbidden, .. } => "forbidden",
+            Self::Refused { refusal: Refusal::NotFound, .. } => "not_found",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Transient { .. } => "transient",
+            Self::Uncertain { .. } => "uncertain",
+        }
+    }
+
+    /// A stable word for logs.
     pub fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } | Self::RateLimited { code, .. } | Self::Transient { code } | Self::Uncertain { code } => {

@@ -16,10 +16,11 @@ use crate::{
     },
     model::{
         cursor::MessageCursor,
-        ids::{CompanyId, ConversationId, MessageId, Place},
+        ids::{ChannelId, CompanyId, ConversationId, MessageId, Place},
         message::{FailureReason, Message},
         time::Timestamp,
     },
+    telemetry::metrics::{self, Metric},
 };
 
 const KIND: &str = "message";
@@ -54,6 +55,12 @@ pub(super) fn outbox_full() -> FailureReason {
         code: "outbox_full".to_owned(),
         text: "Too many messages of this conversation were waiting to be delivered.".to_owned(),
     }
+}
+
+/// Says so, as delivery does of those that it gives up.
+pub(super) fn no_room(message: &MessageId, channel: &ChannelId) {
+    tracing::error!(%message, %channel, code = "outbox_full", "a message is dead");
+    metrics::count(Metric::MessagesDead, 1);
 }
 
 pub(super) fn read(item: Item) -> Result<Message, StoreError> {

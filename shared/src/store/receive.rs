@@ -12,7 +12,7 @@ use super::{
     contacts::{merged, target},
     conversations::{self, changed, conversation_item, glimpsed, moved_to, owe},
     keys::Key,
-    messages::{dead_item, message_item, outbox_full},
+    messages::{dead_item, message_item, no_room, outbox_full},
     records::{number, time, to_value},
     references::{self, Parked},
     write::{ATTEMPTS, Refusals, Transacted, pause},
@@ -151,7 +151,12 @@ impl Table {
                     items.push(self.point(&Change::default(), &new.conversation.channel, contact, &new.conversation.id)?);
                 }
             }
-            let Transacted::Refused(refusals) = self.transact(STORE, items).await? else { return Ok(StoreOutcome::Stored) };
+            let Transacted::Refused(refusals) = self.transact(STORE, items).await? else {
+                if full {
+                    no_room(&message.id, &new.conversation.channel);
+                }
+                return Ok(StoreOutcome::Stored);
+            };
             match before(new, &refusals)? {
                 Before::Duplicate => return Ok(StoreOutcome::Duplicate),
                 Before::Parked(status) => parked = status,

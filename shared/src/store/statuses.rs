@@ -5,7 +5,7 @@ use super::{
     change::Change,
     conversations::{self, owe},
     keys::{Key, dead_shard},
-    messages::{self, outbox_full},
+    messages::{self, no_room, outbox_full},
     records::{number, time, to_value},
     write::{ATTEMPTS, Transacted, pause},
 };
@@ -124,7 +124,12 @@ impl Table {
                 None => vec![moved.update(self, &Key::message(message))?, owed.clone()],
                 Some(company) => vec![dead(moved, company, due_at)?.update(self, &Key::message(message))?],
             };
-            let Transacted::Refused(refusals) = self.transact(ADVANCE, items).await? else { return Ok(true) };
+            let Transacted::Refused(refusals) = self.transact(ADVANCE, items).await? else {
+                if without_room.is_some() {
+                    no_room(message, channel);
+                }
+                return Ok(true);
+            };
             if refusals.failed(MESSAGE) {
                 let stored = refusals.stored(MESSAGE).map(messages::read).transpose()?;
                 let Some(before) = stored.filter(|stored| !stored.parts.is_empty()) else { return Ok(false) };

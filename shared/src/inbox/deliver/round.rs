@@ -21,11 +21,12 @@ use crate::{
         conversation::{Conversation, Pause, Rest},
         ids::Place,
         installation::Installation,
-        message::{FailureReason, Message, Sending},
+        message::{Direction, FailureReason, Message, Sending},
         status::Status,
         time::Timestamp,
     },
     pipedrive::{Access, error::PipedriveError},
+    telemetry::metrics::{self, Metric},
 };
 
 /// How long a round goes on: other conversations wait for it in the same batch.
@@ -62,23 +63,34 @@ pub(super) struct Round<'a> {
     ports: &'a DeliverPorts<'a>,
     conversation: Conversation,
     settled: Vec<(Place, Outcome)>,
+    /// How long the customer's messages took to get to Pipedrive.
+    lags: Vec<Duration>,
     delivered: Delivered,
 }
 
 impl<'a> Round<'a> {
     pub(super) fn new(ports: &'a DeliverPorts<'a>, conversation: Conversation) -> Self {
-        Self { ports, conversation, settled: Vec::new(), delivered: Delivered::default() }
+        Self { ports, conversation, settled: Vec::new(), lags: Vec::new(), delivered: Delivered::default() }
     }
 
     pub(super) async fn run(mut self) -> Result<Delivered, StoreError> {
+        let result = self.deliver().await;
+        metrics::took(Metric::DeliveryLag, &self.lags);
+        metrics::count(Metric::MessagesDelivered, self.delivered.pushed);
+        metrics::count(Metric::MessagesDead, self.delivered.dead);
+        metrics::count(Metric::DeliveriesWaiting, usize::from(self.delivered.waiting));
+        metrics::count(Metric::DeliveriesHeld, usize::from(self.delivered.held));
+        result.map(|()| self.delivered)
+    }
+
+    async fn deliver(&mut self) -> Result<(), StoreError> {
         let (company, owner) = (self.conversation.company, self.conversation.owner);
         let (installation, access) = match self.ports.tokens.access(company, owner).await {
             Ok(found) => found,
             Err(error) => {
                 let stop = self.no_access(error)?;
                 let then = self.then(Some(stop));
-                self.settle(then).await?;
-                return Ok(self.delivered);
+                return self.settle(then).await;
             }
         };
         let stop = match self.halted(&installation) {
@@ -90,8 +102,7 @@ impl<'a> Round<'a> {
             let then = self.then(stop);
             self.settle(then).await?;
         }
-        self.end_halt(&installation).await?;
-        Ok(self.delivered)
+        self.end_halt(&installation).await
     }
 
     /// Whether the installation's halt, if there is one, is this conversation's too.
@@ -123,11 +134,16 @@ impl<'a> Round<'a> {
             let conversation = &self.conversation;
             let parcel = Parcel { installation, access: &access, conversation, messages: &messages, links: &links, until };
             let report = target.deliver(&parcel).await?;
+            let now = self.ports.clock.now();
             self.delivered.pushed += report.done.len();
             messages.retain(|message| {
                 let place = message.id.place();
                 let done = report.done.contains(&place);
                 if done {
+                    if message.direction == Direction::In && message.edited_at.is_none() && message.deleted_at.is_none() {
+                        self.lags.push(now.since(place.arrived_at()));
+                    }
+                    tracing::info!(message = %message.id, channel = %self.conversation.channel, "a message is delivered");
                     self.settled.push((place, Outcome::Delivered { revived: message.dead.is_some() }));
                 }
                 !done
@@ -143,6 +159,7 @@ impl<'a> Round<'a> {
                     }
                 }
                 End::Failed { error, at } => {
+                    metrics::count_kind(Metric::PipedriveErrors, error.kind());
                     if !self.bury(&mut messages, &at, &error) {
                         return Ok(Some(Stop::Failed(error)));
                     }

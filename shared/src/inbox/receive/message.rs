@@ -77,7 +77,10 @@ pub async fn store_message(
         new.message.reply_to.clone_from(&reply_to);
         new.message.wants_profile = ports.profiles && known.is_none();
         match ports.store.store_message(&new).await? {
-            StoreOutcome::Stored => return Ok(Outcome::Stored),
+            StoreOutcome::Stored => {
+                tracing::info!(message = %new.message.id, channel = %owner.channel, "a message is stored");
+                return Ok(Outcome::Stored);
+            }
             StoreOutcome::Duplicate => return Ok(Outcome::Duplicate),
             StoreOutcome::LookAgain => gone.extend(known),
         }

@@ -31,7 +31,10 @@ use crate::{
     },
     providers::{Draft, Provider, Registry},
     secrets::SecretCache,
-    telemetry,
+    telemetry::{
+        self,
+        metrics::{self, Metric},
+    },
 };
 
 /// How long a message may be under way before its outcome counts as unknown. Longer than a provider's calls may take.
@@ -177,6 +180,9 @@ pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Se
             telemetry::log_error("a customer's new name could not be stored", &error);
         }
     }
+    let sent = message.status != Status::Failed;
+    metrics::count(Metric::MessagesSent, usize::from(sent));
+    tracing::info!(message = %message.id, channel = %channel.id, sent, "a message was given to the provider");
     let refused = outcome.refused.map(|error| InboxError::from_provider(error, ports.clock.now()));
     Ok(Sent { message, refused })
 }

@@ -19,6 +19,7 @@ use crate::{
         error::{ProviderError, Refusal},
         outgoing::{PartContent, PartId},
     },
+    telemetry::metrics::{self, Metric},
 };
 
 /// How long all parts may take together. The gateway and the function end at 29 seconds; files are stored before, the outcome
@@ -69,6 +70,7 @@ impl Shipment<'_> {
                     extra.extend(taken(message, position, accepted));
                 }
                 Err(error) => {
+                    metrics::count_kind(Metric::ProviderErrors, error.kind());
                     shipped.refused = stopped(message, position, plan.len(), error);
                     break;
                 }

@@ -1,6 +1,8 @@
 //! Logs: structured lines in the format that the function's logging configuration asks for, and errors with all their
 //! causes on one line.
 
+pub mod metrics;
+
 use std::{error::Error, fmt::Write};
 
 /// Starts logging, as Lambda's advanced logging controls say (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`).

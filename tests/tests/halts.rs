@@ -4,8 +4,12 @@
 
 use std::time::Duration;
 
+use http::Method;
 use local::simulators::pipedrive::{Call, Company, DEMO_COMPANY, DEMO_USER, Fault, Gone, User};
-use pigeonpost_tests::world::{World, phone};
+use pigeonpost_tests::{
+    web::api,
+    world::{World, phone},
+};
 use shared::{
     inbox::ports::{InboxReader, InstallationStore},
     model::{
@@ -43,6 +47,12 @@ async fn halt(world: &World) -> Option<Halt> {
     world.bundle.environment().table().installation(DEMO_COMPANY, DEMO_USER).await.unwrap().unwrap().halt
 }
 
+/// What the settings page says of the channel.
+async fn problem(world: &World) -> Option<String> {
+    let listed = api(&world.bundle, &world.session, Method::GET, "/setup/channels", None).await.json();
+    listed["data"][0]["problem"].as_str().map(str::to_owned)
+}
+
 async fn stored(world: &World) -> Vec<Conversation> {
     let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
     world.bundle.environment().table().conversations(&channel, None, 50).await.unwrap().items
@@ -65,6 +75,7 @@ async fn a_closed_account_is_asked_once_an_hour_and_drains_by_itself() {
     assert_eq!(pushes(&world), 1, "the others heard of it from the first");
     assert_held(&world, "account_closed").await;
     assert_eq!(halt(&world).await.unwrap().reason, HaltReason::AccountClosed);
+    assert!(problem(&world).await.unwrap().contains("account is closed"), "the settings page says why");
     for _ in 0..24 * 6 {
         world.pass(Duration::from_mins(10)).await;
     }
@@ -78,7 +89,7 @@ async fn a_closed_account_is_asked_once_an_hour_and_drains_by_itself() {
         world.pass(Duration::from_mins(10)).await;
     }
     assert_eq!((told(&world), pushes(&world)), (vec![1], before + 1), "the one that waits longest asks alone");
-    assert_eq!(halt(&world).await, None);
+    assert_eq!((halt(&world).await, problem(&world).await), (None, None));
     world.pass(Duration::from_mins(1)).await;
     assert_eq!((told(&world), pushes(&world)), ((1..=CUSTOMERS).collect(), before + CUSTOMERS));
     assert!(stored(&world).await.iter().all(|conversation| conversation.pause.is_none() && conversation.outbox.is_empty()));
@@ -196,7 +207,7 @@ async fn a_halt_with_nothing_left_to_hold_ends() {
     world.bundle.pipedrive().set_suspended(DEMO_COMPANY, false);
     let id = world.newest_conversation().await.id;
     let path = format!("/inbox/api/conversations/{id}");
-    let deleted = pigeonpost_tests::web::api(&world.bundle, &world.session, http::Method::DELETE, &path, None).await;
+    let deleted = api(&world.bundle, &world.session, Method::DELETE, &path, None).await;
     assert_eq!(deleted.status, 200, "{deleted:?}");
     world.pass(Duration::from_mins(61)).await;
     assert_eq!(halt(&world).await, None);

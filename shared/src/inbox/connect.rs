@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     Caller,
     error::InboxError,
+    halt,
     ports::{ChannelStore, ConnectOutcome, InstallationStore},
     tokens::Tokens,
 };
@@ -85,7 +86,7 @@ pub struct ChannelView {
     pub webhook_url: String,
     /// Whether it is served.
     pub state: ChannelState,
-    /// Why the provider does not serve the account, in a sentence, if it said so.
+    /// Why the provider does not serve the account, or why nothing gets to Pipedrive at the moment, in a sentence.
     pub problem: Option<String>,
     /// How far the import of what was written before is; none where there is no such thing.
     pub import: Option<ImportView>,
@@ -184,7 +185,10 @@ pub async fn list(
     channels.sort_by_key(|channel| channel.created_at);
     let view = |channel: Channel| {
         let traits = providers.get(channel.provider).traits();
-        ChannelView::new(channel, caller, traits, public_url)
+        let owner = members.installations.iter().find(|installation| installation.user == channel.owner);
+        let halted = owner.and_then(halt::reason).map(|reason| reason.text);
+        let view = ChannelView::new(channel, caller, traits, public_url);
+        ChannelView { problem: view.problem.or(halted), ..view }
     };
     Ok(channels.into_iter().map(view).collect())
 }

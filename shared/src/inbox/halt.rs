@@ -17,6 +17,7 @@ use crate::{
         halt::{Halt, HaltReason},
         ids::{CompanyId, ConversationId, UserId},
         installation::{Installation, InstallationState},
+        message::FailureReason,
         time::Timestamp,
     },
     pipedrive::error::PipedriveError,
@@ -44,6 +45,26 @@ pub trait HaltStore: Send + Sync {
     async fn send_probe(&self, company: CompanyId, user: UserId, halt: &Halt, due_at: Timestamp) -> Result<bool, StoreError>;
     /// There is nothing to probe.
     async fn end_probes(&self, company: CompanyId, user: UserId) -> Result<(), StoreError>;
+}
+
+/// Why the installation delivers nothing at the moment, for people; none if it does.
+pub fn reason(installation: &Installation) -> Option<FailureReason> {
+    match installation.state {
+        InstallationState::Connected => {
+            installation.halt.as_ref().filter(|halt| halt.reason.holds()).map(|halt| halt.reason.reason())
+        }
+        InstallationState::NeedsReconnect => Some(not_connected()),
+        // Its channels say so themselves.
+        InstallationState::Uninstalled => None,
+    }
+}
+
+/// Why conversations are held whose user's grant does not work.
+pub fn not_connected() -> FailureReason {
+    FailureReason {
+        code: "not_connected".to_owned(),
+        text: "The user who connected the channel has to authorize Pigeonpost in Pipedrive again.".to_owned(),
+    }
 }
 
 /// The halt that follows from an error; none if it is about a message or passes by itself.

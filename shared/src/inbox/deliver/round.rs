@@ -244,7 +244,7 @@ impl<'a> Round<'a> {
 
     fn no_access(&self, error: TokenError) -> Result<Stop, StoreError> {
         match error {
-            TokenError::NotConnected => Ok(Stop::Held(not_connected())),
+            TokenError::NotConnected => Ok(Stop::Held(halt::not_connected())),
             TokenError::Pipedrive(error) => Ok(Stop::Failed(error)),
             TokenError::Busy => {
                 let until = self.ports.clock.now().plus(BUSY);
@@ -359,13 +359,6 @@ fn is_final(error: &PipedriveError) -> bool {
 
 fn reason(error: &PipedriveError) -> FailureReason {
     FailureReason { code: error.code().to_owned(), text: format!("Pipedrive did not take the message: {error}.") }
-}
-
-fn not_connected() -> FailureReason {
-    FailureReason {
-        code: "not_connected".to_owned(),
-        text: "The user who connected the channel has to authorize Pigeonpost in Pipedrive again.".to_owned(),
-    }
 }
 
 fn no_target() -> FailureReason {

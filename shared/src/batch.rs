@@ -1,11 +1,13 @@
 //! A batch of the table's changes, worked off by what changed: each record once, several beside each other, and what fails is
 //! named, so that Lambda gives it again.
 
+use std::panic::AssertUnwindSafe;
+
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_dynamo::AttributeValue;
 
 /// Does `work` on each record of the batch that `read` finds something in, `parallel` at a time. `work` says whether it went
@@ -23,8 +25,9 @@ where
     let works: Vec<_> = changed(&event.records, read)
         .into_iter()
         .map(|(what, sequence_number)| {
-            let work = work(what);
-            async move { (!work.await).then_some(sequence_number) }
+            let work = AssertUnwindSafe(work(what)).catch_unwind();
+            // One that panics is one that failed, and takes no other along.
+            async move { (!work.await.unwrap_or(false)).then_some(sequence_number) }
         })
         .collect();
     let failed = stream::iter(works).buffer_unordered(parallel).filter_map(|failed| async { failed }).map(|sequence_number| {
@@ -85,5 +88,19 @@ mod tests {
         assert_eq!(*done.lock().unwrap(), ["1", "2"]);
         let failed: Vec<_> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_deref()).collect();
         assert_eq!(failed, [Some("3")]);
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_fails_alone() {
+        let mut event = Event::default();
+        event.records = vec![record("A#1", "1"), record("A#2", "2"), record("A#3", "3")];
+        let read = |record: &EventRecord| key(record, "PK").map(str::to_owned);
+        let answer = work_off(&event, 1, read, |what| async move {
+            assert_ne!(what, "A#2", "a fault in the code");
+            true
+        })
+        .await;
+        let failed: Vec<_> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_deref()).collect();
+        assert_eq!(failed, [Some("2")]);
     }
 }

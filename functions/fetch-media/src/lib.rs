@@ -6,11 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
-    streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
+    streams::DynamoDbEventResponse,
 };
-use futures_util::{StreamExt, stream};
-use serde_dynamo::AttributeValue;
 use shared::{
+    batch,
     clock::Clock,
     environment::Environment,
     inbox::{
@@ -78,74 +77,41 @@ impl Function {
 #[async_trait]
 impl StreamFunction for Function {
     async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        let failed = stream::iter(changed(&event.records))
-            .map(|(id, sequence_number)| async move { (!self.fetch(&id).await).then_some(sequence_number) })
-            .buffer_unordered(PARALLEL)
-            .filter_map(|failed| async { failed })
-            .map(|sequence_number| {
-                let mut failure = DynamoDbBatchItemFailure::default();
-                failure.item_identifier = sequence_number;
-                failure
-            });
-        let mut response = DynamoDbEventResponse::default();
-        response.batch_item_failures = failed.collect().await;
-        response
+        batch::work_off(&event, PARALLEL, message, |id| async move { self.fetch(&id).await }).await
     }
-}
-
-/// The messages of a batch, each once with its first change.
-fn changed(records: &[EventRecord]) -> Vec<(MessageId, Option<String>)> {
-    let mut messages: Vec<(MessageId, Option<String>)> = Vec::new();
-    for record in records {
-        if let Some(id) = message(record)
-            && messages.iter().all(|(seen, _)| *seen != id)
-        {
-            messages.push((id, record.change.sequence_number.clone()));
-        }
-    }
-    messages
 }
 
 /// The message that a change is about; none if it is about something else.
 fn message(record: &EventRecord) -> Option<MessageId> {
-    let key = |name: &str| match record.change.keys.get(name) {
-        Some(AttributeValue::S(key)) => Some(key.as_str()),
-        _ => None,
-    };
-    let conversation = ConversationId::parse(key("PK")?.strip_prefix("CV#")?).ok()?;
-    Some(conversation.message(&Place::parse(key("SK")?.strip_prefix("M#")?).ok()?))
+    let conversation = ConversationId::parse(batch::key(record, "PK")?.strip_prefix("CV#")?).ok()?;
+    Some(conversation.message(&Place::parse(batch::key(record, "SK")?.strip_prefix("M#")?).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
+    use serde_dynamo::AttributeValue;
     use shared::model::time::Timestamp;
 
     use super::*;
 
-    fn record(partition: &str, sort: &str, sequence_number: &str) -> EventRecord {
+    fn record(partition: &str, sort: &str) -> EventRecord {
         let mut record = EventRecord::default();
         let text = |text: &str| AttributeValue::S(text.to_owned());
         record.change.keys =
             serde_dynamo::Item::from(HashMap::from([("PK".to_owned(), text(partition)), ("SK".to_owned(), text(sort))]));
-        record.change.sequence_number = Some(sequence_number.to_owned());
         record
     }
 
     #[test]
-    fn each_message_once_with_its_first_change() {
+    fn only_changes_of_messages_count() {
         let conversation = ConversationId::new();
-        let [a, b] = [1, 2].map(|n| conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, n)));
+        let id = conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, 1));
         let partition = format!("CV#{conversation}");
-        let sort = |id: &MessageId| format!("M#{}", id.place());
-        let records = [
-            record(&partition, &sort(&a), "1"),
-            record(&partition, "CV", "2"),
-            record("CO#1", "CH#1", "3"),
-            record(&partition, &sort(&b), "4"),
-            record(&partition, &sort(&a), "5"),
-        ];
-        assert_eq!(changed(&records), [(a, Some("1".to_owned())), (b, Some("4".to_owned()))]);
+        assert_eq!(message(&record(&partition, &format!("M#{}", id.place()))), Some(id));
+        for (partition, sort) in [(partition.as_str(), "CV"), ("CO#1", "CH#1"), (partition.as_str(), "M#nonsense")] {
+            assert_eq!(message(&record(partition, sort)), None, "{partition} {sort}");
+        }
     }
 }

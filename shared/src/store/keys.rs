@@ -82,6 +82,8 @@ pub(super) const IMPORT_PREFIX: &str = "import#";
 pub(super) const OUTBOX_PREFIX: &str = "outbox#";
 /// Begins the `due_shard` of a message that `fetch-media` should look at.
 pub(super) const MEDIA_PREFIX: &str = "media#";
+/// Begins the `due_shard` of what was woken in vain too often.
+pub(super) const ASIDE_PREFIX: &str = "aside#";
 /// Begins the `due_shard` of a message that could not be delivered.
 pub(super) const DEAD_PREFIX: &str = "dead#";
 
@@ -339,6 +341,7 @@ pub(super) enum Queue {
     Removal,
     Release,
     Probe,
+    Aside,
     Tokens,
     Watch,
 }
@@ -352,6 +355,7 @@ impl Queue {
             Self::Removal => "removal",
             Self::Release => "release",
             Self::Probe => "probe",
+            Self::Aside => "aside",
             Self::Tokens => "tokens",
             Self::Watch => "watch",
         }
@@ -391,6 +395,11 @@ pub(super) fn removal_shard(id: &ChannelId) -> String {
 /// `due_shard` of an installation whose held outboxes may go on.
 pub(super) fn release_shard(company: CompanyId, user: UserId) -> String {
     Queue::Release.shard_of(&format!("{company}.{user}"))
+}
+
+/// `due_shard` of a record that was woken in vain too often.
+pub(super) fn aside_shard(key: &Key) -> String {
+    Queue::Aside.shard_of(key.partition())
 }
 
 /// `due_shard` of an installation that is halted.

@@ -94,7 +94,7 @@ impl MediaStore for Table {
             .text(":media", MEDIA_PREFIX)
             .when("attribute_not_exists(#wants_profile)")
             .when(format!("attribute_not_exists(#attachments[{count}])"))
-            .remove("#due_shard, #due_at, #fetch_rest");
+            .remove("#due_shard, #due_at, #fetch_rest, #wakes");
         let change = (0..count).fold(change, |change, position| {
             change.when(format!("#attachments[{position}].#file.#state <> :awaited")).text(":awaited", "awaited")
         });
@@ -133,14 +133,15 @@ fn message_change(fetched: &FetchedFiles, fate: Fate) -> Result<Change, StoreErr
             .remove("#fetch_rest"));
     }
     let (due_at, rest) = match &fetched.then {
-        FetchThen::Done => return Ok(change.remove("#due_shard, #due_at, #fetch_rest")),
+        FetchThen::Done => return Ok(change.remove("#due_shard, #due_at, #fetch_rest, #wakes")),
         FetchThen::Continue { due_at } => (*due_at, None),
         FetchThen::Wait(rest) => (rest.until, Some(rest)),
     };
     let change = change
         .set("#due_shard = :shard, #due_at = :due")
         .text(":shard", media_shard(&fetched.message))
-        .value(":due", time(due_at));
+        .value(":due", time(due_at))
+        .remove("#wakes");
     Ok(match rest {
         None => change.remove("#fetch_rest"),
         Some(rest) => change.set("#fetch_rest = :rest").value(":rest", to_value(KIND, rest)?),

@@ -1,14 +1,18 @@
 //! The delivery queue: outboxes of conversations, settled by `deliver`, woken and released by `redeliver`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{
     Table,
     change::Change,
     conversations,
-    keys::{Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, dead_shard, held_shard, outbox_shard},
+    keys::{
+        ASIDE_PREFIX, Key, MEDIA_PREFIX, OUTBOX_PREFIX, Queue, aside_shard, dead_shard, held_shard, media_shard, outbox_shard,
+    },
     records::{number, time, to_value},
-    write::{Transacted, Written},
+    write::Transacted,
 };
 use crate::{
     inbox::ports::{DueWork, OutboxStore, Outcome, Settled, Settlement, StoreError, Then},
@@ -21,6 +25,7 @@ use crate::{
         status::Status,
         time::Timestamp,
     },
+    telemetry::metrics::{self, Metric},
 };
 
 const KIND: &str = "installation";
@@ -75,16 +80,18 @@ impl OutboxStore for Table {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
-        let queues = [Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release, Queue::Probe];
+        let queues = [Queue::Outbox, Queue::Media, Queue::Removal, Queue::Release, Queue::Probe, Queue::Aside];
         self.due_in(&queues, now, limit).await
     }
 
     async fn wake(&self, conversation: &ConversationId, due_at: Timestamp) -> Result<(), StoreError> {
-        self.touch("wake an outbox", &Key::conversation(conversation), OUTBOX_PREFIX, due_at).await
+        let key = Key::conversation(conversation);
+        self.touch("wake an outbox", &key, OUTBOX_PREFIX, outbox_shard(conversation), due_at).await
     }
 
     async fn wake_media(&self, message: &MessageId, due_at: Timestamp) -> Result<(), StoreError> {
-        self.touch("wake a message's files", &Key::message(message), MEDIA_PREFIX, due_at).await
+        let key = Key::message(message);
+        self.touch("wake a message's files", &key, MEDIA_PREFIX, media_shard(message), due_at).await
     }
 
     async fn release(&self, company: CompanyId, user: UserId, due_at: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -114,17 +121,49 @@ impl OutboxStore for Table {
     }
 }
 
+/// How often a piece of work is woken without anybody writing what came of it, before it is set aside.
+const MOST_WAKES: u32 = 20;
+/// How long it is left alone then. It is tried once after that, and set aside again.
+const ASIDE: Duration = Duration::from_hours(1);
+
 impl Table {
-    /// Writes what is due in a queue, if it still is, so that the stream sees it.
-    async fn touch(&self, operation: &'static str, key: &Key, queue: &str, due_at: Timestamp) -> Result<(), StoreError> {
-        let change = Change::default()
-            .when("begins_with(#due_shard, :queue)")
+    /// Writes what is due in a queue, if it still is, so that the stream sees it. Work that whoever is woken never gets to the
+    /// end of is set aside: it may be a record that nobody can read, and must not hold up the stream again and again.
+    async fn touch(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        queue: &str,
+        shard: String,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let due = Change::default()
+            .when("begins_with(#due_shard, :queue) OR begins_with(#due_shard, :aside)")
             .text(":queue", queue)
-            .set("#due_at = :due")
-            .value(":due", time(due_at));
-        match self.update(operation, key, &change).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
+            .text(":aside", ASIDE_PREFIX)
+            .value(":most", number(MOST_WAKES));
+        let woken = due
+            .clone()
+            .when("attribute_not_exists(#wakes) OR #wakes < :most")
+            .set("#due_shard = :shard, #due_at = :due")
+            .text(":shard", shard)
+            .value(":due", time(due_at))
+            .add("#wakes :one")
+            .value(":one", number(1));
+        if self.update(operation, key, &woken).await?.is_done() {
+            return Ok(());
         }
+        let aside = due
+            .when("#wakes >= :most")
+            .set("#due_shard = :shard, #due_at = :due, #wakes = :left")
+            .text(":shard", aside_shard(key))
+            .value(":due", time(due_at.plus(ASIDE)))
+            .value(":left", number(MOST_WAKES - 1));
+        if self.update("set work aside", key, &aside).await?.is_done() {
+            tracing::error!(record = key.partition(), "work that never gets to its end is set aside");
+            metrics::count(Metric::SetAside, 1);
+        }
+        Ok(())
     }
 }
 
@@ -141,7 +180,7 @@ fn settled(seen: &Conversation, settlement: &Settlement) -> Result<Change, Store
             .remove(format!("#o.#{position}"));
     }
     if seen.outbox.keys().all(|place| settlement.settled.iter().any(|settled| settled.place == *place)) {
-        return Ok(change.remove("#due_shard, #due_at, #pause"));
+        return Ok(change.remove("#due_shard, #due_at, #pause, #wakes"));
     }
     let (shard, due_at, pause) = match &settlement.then {
         Then::Continue { due_at } => (outbox_shard(&seen.id), *due_at, None),
@@ -150,7 +189,8 @@ fn settled(seen: &Conversation, settlement: &Settlement) -> Result<Change, Store
         }
         Then::Pause(pause @ Pause::Held { since, .. }) => (held_shard(seen.company, seen.owner), *since, Some(pause)),
     };
-    let change = change.set("#due_shard = :shard, #due_at = :due").text(":shard", shard).value(":due", time(due_at));
+    let change =
+        change.set("#due_shard = :shard, #due_at = :due").text(":shard", shard).value(":due", time(due_at)).remove("#wakes");
     Ok(match pause {
         None => change.remove("#pause"),
         Some(pause) => change.set("#pause = :pause").value(":pause", to_value(conversations::KIND, pause)?),

@@ -301,7 +301,7 @@ impl<'a> Answer<'a> {
                 .remove("#outbox.#place")
                 .value(":one", number(1));
             let change = if self.last_entry {
-                change.when("size(#outbox) = :one AND attribute_exists(#outbox.#place)").remove("#due_shard, #due_at, #pause")
+                change.when("size(#outbox) = :one AND attribute_exists(#outbox.#place)").remove("#due_shard, #due_at, #pause, #wakes")
             } else {
                 change.exists().when("size(#outbox) <> :one OR attribute_not_exists(#outbox.#place)")
             };

@@ -285,6 +285,17 @@ pub trait TemplateStore: Send + Sync {
     async fn keep_templates(&self, channel: &ChannelId, templates: &[Template], now: Timestamp) -> Result<(), StoreError>;
 }
 
+/// What became of a try to begin to send a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It is stored; the provider may be called.
+    Stored,
+    /// This message says the same, and is being sent or was a moment ago. Nothing is stored.
+    Repeats(MessageId),
+    /// The conversation is gone.
+    Gone,
+}
+
 /// Stores what the company sends. The order is: `begin`, the provider's call, `finish`.
 #[async_trait]
 pub trait SendStore: ReceiveStore {
@@ -294,9 +305,17 @@ pub trait SendStore: ReceiveStore {
         channel: &ChannelId,
         conversation: &ConversationId,
     ) -> Result<(Option<Channel>, Option<Conversation>), StoreError>;
-    /// Stores the message as under way, and an outbox entry that ends its wait if nobody else does.
-    /// False if the conversation is gone, or the message is a retry of one that has not failed or was retried already.
-    async fn begin_send(&self, message: &Message, stamp: Stamp, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// Stores the message as under way, and an outbox entry that ends its wait if nobody else does, if no other message of the
+    /// same fingerprint is under way. `Gone` also if the message is a retry of one that has not failed or was retried already.
+    async fn begin_send(
+        &self,
+        message: &Message,
+        fingerprint: &str,
+        stamp: Stamp,
+        due_at: Timestamp,
+    ) -> Result<Begun, StoreError>;
+    /// Lets the next message of this fingerprint be sent: at once, or from `keep_until` on.
+    async fn end_turn(&self, message: &MessageId, fingerprint: &str, keep_until: Option<Timestamp>) -> Result<(), StoreError>;
     /// Stores how it ended: `message` has the provider's id and status, or the failure. A status that came before it is
     /// applied in the same write. `owed`: whether Pipedrive has to be told by the outbox; not when the caller tells it in
     /// its answer.

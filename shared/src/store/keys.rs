@@ -12,6 +12,7 @@
 //! | `CV#<conversation>` | `NOTE#<day>#<part>` | note in Pipedrive |
 //! | `CV#<conversation>` | `TRAIL#<time>#<random>` | audit entry |
 //! | `CV#<conversation>` | `UPLOAD#<place>#<position>` | file copied to Pipedrive |
+//! | `CV#<conversation>` | `SEND#<fingerprint>` | whose turn it is to send a message that is asked for twice |
 //! | `CH#<channel>#CT#<contact key>` | `CT` | customer's name → conversation |
 //! | `CH#<channel>#PM#<provider's id>` | `PM` | provider's message id → message |
 //! | `RELEASE#<company>#<user>` | `RELEASE` | chore: outboxes held for the installation may go on |
@@ -174,6 +175,10 @@ impl Key {
 
     pub(super) fn release(company: CompanyId, user: UserId) -> Self {
         Self::new(format!("RELEASE#{company}#{user}"), "RELEASE")
+    }
+
+    pub(super) fn turn(conversation: &ConversationId, fingerprint: &str) -> Self {
+        Self::new(conversation_partition(conversation), format!("SEND#{fingerprint}"))
     }
 
     pub(super) fn probe(company: CompanyId, user: UserId) -> Self {

@@ -38,6 +38,7 @@ mod segments;
 mod send;
 mod statuses;
 mod templates;
+mod turns;
 mod walks;
 mod watches;
 mod write;

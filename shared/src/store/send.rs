@@ -12,17 +12,18 @@ use super::{
     messages::{self, message_item},
     records::{number, time, to_value},
     references::{self, Parked},
+    turns,
     write::{ATTEMPTS, Transacted, pause},
 };
 use crate::{
     inbox::{
-        ports::{Advance, Reference, SendStore, StoreError},
+        ports::{Advance, Begun, Reference, SendStore, StoreError},
         receive::STREAM_GRACE,
     },
     model::{
         channel::Channel,
         conversation::{Conversation, Stamp},
-        ids::{ChannelId, ConversationId, ProviderMessageId},
+        ids::{ChannelId, ConversationId, MessageId, ProviderMessageId},
         message::{FailureReason, Message, Part, Sending, folded},
         status::Status,
         time::Timestamp,
@@ -35,7 +36,9 @@ const FINISH: &str = "store what became of a sent message";
 
 const MESSAGE: usize = 0;
 const CONVERSATION: usize = 1;
-const RETRIED: usize = 2;
+/// Of the transaction that begins.
+const TURN: usize = 2;
+const RETRIED: usize = 3;
 
 #[async_trait]
 impl SendStore for Table {
@@ -56,7 +59,13 @@ impl SendStore for Table {
         Ok(found)
     }
 
-    async fn begin_send(&self, message: &Message, stamp: Stamp, due_at: Timestamp) -> Result<bool, StoreError> {
+    async fn begin_send(
+        &self,
+        message: &Message,
+        fingerprint: &str,
+        stamp: Stamp,
+        due_at: Timestamp,
+    ) -> Result<Begun, StoreError> {
         let id = message.id.conversation();
         let mut newest = true;
         for attempt in 0..ATTEMPTS {
@@ -76,24 +85,37 @@ impl SendStore for Table {
             let mut items = vec![
                 Change::default().absent().put(self, message_item(message)?)?,
                 change.update(self, &Key::conversation(&id))?,
+                // Nobody waits for the outcome any longer than for the outbox entry.
+                self.take_turn(&message.id, fingerprint, message.id.place().arrived_at(), due_at)?,
             ];
             if let Some(failed) = &message.retry_of {
                 items.push(retried(message).update(self, &Key::message(failed))?);
             }
-            let Transacted::Refused(refusals) = self.transact(BEGIN, items).await? else { return Ok(true) };
+            let Transacted::Refused(refusals) = self.transact(BEGIN, items).await? else { return Ok(Begun::Stored) };
+            // The answer to an earlier try of the same request was lost.
             if refusals.failed(MESSAGE) {
-                return Ok(true);
+                return Ok(Begun::Stored);
+            }
+            if let Some(first) = refusals.stored(TURN).filter(|_| refusals.failed(TURN)) {
+                return Ok(Begun::Repeats(turns::holder(&first)?));
             }
             if message.retry_of.is_some() && refusals.failed(RETRIED) {
-                return Ok(false);
+                return Ok(Begun::Gone);
             }
-            let Some(stored) = refusals.stored(CONVERSATION) else { return Ok(false) };
+            if !refusals.failed(CONVERSATION) {
+                continue;
+            }
+            let Some(stored) = refusals.stored(CONVERSATION) else { return Ok(Begun::Gone) };
             newest = conversations::read(stored)?.last_at <= message.sent_at;
             if attempt > 1 {
                 pause(attempt).await;
             }
         }
         Err(StoreError::Contended { operation: BEGIN })
+    }
+
+    async fn end_turn(&self, message: &MessageId, fingerprint: &str, keep_until: Option<Timestamp>) -> Result<(), StoreError> {
+        self.leave_turn(message, fingerprint, keep_until).await
     }
 
     async fn finish_send(
@@ -301,7 +323,9 @@ impl<'a> Answer<'a> {
                 .remove("#outbox.#place")
                 .value(":one", number(1));
             let change = if self.last_entry {
-                change.when("size(#outbox) = :one AND attribute_exists(#outbox.#place)").remove("#due_shard, #due_at, #pause, #wakes")
+                change
+                    .when("size(#outbox) = :one AND attribute_exists(#outbox.#place)")
+                    .remove("#due_shard, #due_at, #pause, #wakes")
             } else {
                 change.exists().when("size(#outbox) <> :one OR attribute_not_exists(#outbox.#place)")
             };

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use local::{dynamodb::Dynamodb, template::table::TableDefinition};
 use shared::{
-    inbox::ports::{Advance, NewMessage, OutboxStore, Outcome, Settled, Settlement, Then},
+    inbox::ports::{Advance, Begun, NewMessage, OutboxStore, Outcome, SendStore, Settled, Settlement, Then},
     model::{
         channel::{Channel, ChannelState, Delivery, ProviderKind},
         conversation::{Conversation, ConversationState, Customer, MAX_OUTBOX, Stamp},
@@ -227,6 +227,11 @@ pub(crate) fn first(conversation: &Conversation, count: usize) -> Vec<Settled> {
     let outcome = || Outcome::Delivered { revived: false };
     let settled = |(place, stamp): (&Place, &Stamp)| Settled { place: place.clone(), stamp: *stamp, outcome: outcome() };
     conversation.outbox.iter().take(count).map(settled).collect()
+}
+
+/// Begins to send a message that is like no other.
+pub(crate) async fn begin_send(f: &Fixture, message: &Message, stamp: Stamp, due_at: Timestamp) -> bool {
+    f.table.begin_send(message, message.id.as_str(), stamp, due_at).await.unwrap() == Begun::Stored
 }
 
 /// Has a message of an outbox die.

@@ -23,7 +23,7 @@ async fn begun(f: &Fixture) -> (Conversation, Message) {
     f.table.store_message(&new_message(&conversation, false, incoming(&conversation, "1", 0))).await.unwrap();
     let mut message = outgoing(&conversation, 10);
     message.parts = vec![part(None, Status::Sent), part(None, Status::Sent)];
-    assert!(f.table.begin_send(&message, Stamp::new(), at(70)).await.unwrap());
+    assert!(begin_send(f, &message, Stamp::new(), at(70)).await);
     (conversation, message)
 }
 
@@ -114,7 +114,7 @@ async fn one_part_may_turn_out_to_be_several() {
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);
     f.table.store_message(&new_message(&conversation, false, incoming(&conversation, "1", 0))).await.unwrap();
     let message = outgoing(&conversation, 10);
-    assert!(f.table.begin_send(&message, Stamp::new(), at(70)).await.unwrap());
+    assert!(begin_send(&f, &message, Stamp::new(), at(70)).await);
     f.table.finish_send(&conversation.channel, &answered(&message), None, at(40)).await.unwrap();
     assert_eq!(stored(&f, &message).await.parts, answered(&message).parts);
     let reference = f.table.reference(&conversation.channel, &provider_id("b")).await.unwrap();

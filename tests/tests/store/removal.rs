@@ -21,7 +21,7 @@ async fn a_conversation_goes_whole_and_again_without_harm() {
         f.table.store_message(&new_message(&conversation, n > 0, message)).await.unwrap();
     }
     let mut sent = outgoing(&conversation, 100);
-    f.table.begin_send(&sent, Stamp::new(), at(160)).await.unwrap();
+    assert!(begin_send(&f, &sent, Stamp::new(), at(160)).await);
     sent.provider_id = Some(provider_id("out"));
     sent.sending = Sending::Done;
     f.table.finish_send(&channel, &sent, None, at(160)).await.unwrap();

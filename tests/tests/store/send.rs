@@ -25,7 +25,7 @@ async fn under_way(f: &Fixture) -> (Conversation, Message, Stamp) {
     };
     assert!(f.table.settle(&conversation, &settled).await.unwrap());
     let (message, stamp) = (outgoing(&conversation, 10), Stamp::new());
-    assert!(f.table.begin_send(&message, stamp, at(70)).await.unwrap());
+    assert!(begin_send(f, &message, stamp, at(70)).await);
     (conversation, message, stamp)
 }
 
@@ -42,10 +42,10 @@ async fn a_message_under_way_is_stored_and_looked_after() {
     assert_eq!(stored.outbox, [(message.id.place(), stamp)].into());
     assert_eq!((stored.last_at, stored.unread), (at(10), 0));
     assert_eq!(f.due_shard(&conversation.id).await.unwrap().1, at(70).millis());
-    assert!(f.table.begin_send(&message, stamp, at(70)).await.unwrap(), "repeatable");
+    assert!(begin_send(&f, &message, stamp, at(70)).await, "repeatable");
 
     let older = outgoing(&conversation, 5);
-    assert!(f.table.begin_send(&older, Stamp::new(), at(70)).await.unwrap());
+    assert!(begin_send(&f, &older, Stamp::new(), at(70)).await);
     let stored = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     assert_eq!((stored.last_at, stored.outbox.len()), (at(10), 2));
 }
@@ -54,7 +54,7 @@ async fn a_message_under_way_is_stored_and_looked_after() {
 async fn nothing_is_sent_into_a_conversation_that_is_gone() {
     let f = fixture();
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);
-    assert!(!f.table.begin_send(&outgoing(&conversation, 1), Stamp::new(), at(2)).await.unwrap());
+    assert!(!begin_send(&f, &outgoing(&conversation, 1), Stamp::new(), at(2)).await);
     assert_eq!(f.items().await.len(), 0);
     f.table.finish_send(&conversation.channel, &accepted(&outgoing(&conversation, 1)), None, at(2)).await.unwrap();
     assert_eq!(f.items().await.len(), 0);

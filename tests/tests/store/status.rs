@@ -17,7 +17,7 @@ async fn sent(f: &Fixture) -> (Conversation, Message) {
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);
     f.table.store_message(&new_message(&conversation, false, incoming(&conversation, "1", 0))).await.unwrap();
     let mut message = outgoing(&conversation, 10);
-    assert!(f.table.begin_send(&message, Stamp::new(), at(70)).await.unwrap());
+    assert!(begin_send(f, &message, Stamp::new(), at(70)).await);
     message.provider_id = Some(provider_id("out"));
     message.sending = Sending::Done;
     f.table.finish_send(&conversation.channel, &message, None, at(40)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_message_under_way_ends_its_wait_with_its_first_status() {
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);
     f.table.store_message(&new_message(&conversation, false, incoming(&conversation, "1", 0))).await.unwrap();
     let message = outgoing(&conversation, 10);
-    f.table.begin_send(&message, Stamp::new(), at(70)).await.unwrap();
+    assert!(begin_send(&f, &message, Stamp::new(), at(70)).await);
     assert!(f.table.advance_status(&conversation.channel, &advance(&message.id, Status::Sent), at(20)).await.unwrap());
     let stored = f.table.message(&message.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.sending), (Status::Sent, Sending::Done));

@@ -17,8 +17,8 @@ use crate::{
 use super::NewFile;
 
 /// The files as they are sent.
-pub(super) fn files(files: Vec<NewFile>, message: &MessageId, links: &Links) -> Vec<OutgoingFile> {
-    let file = |(position, file): (usize, NewFile)| {
+pub(super) fn files(files: &[NewFile], message: &MessageId, links: &Links) -> Vec<OutgoingFile> {
+    let file = |(position, file): (usize, &NewFile)| {
         let mime = sniff::mime(&file.bytes, &file.mime);
         let kind = FileKind::of_mime(&mime);
         OutgoingFile {
@@ -26,10 +26,10 @@ pub(super) fn files(files: Vec<NewFile>, message: &MessageId, links: &Links) -> 
             kind,
             mime,
             link: links.to(&Target::File { message: message.clone(), position, preview: false }),
-            bytes: file.bytes,
+            bytes: file.bytes.clone(),
         }
     };
-    files.into_iter().enumerate().map(file).collect()
+    files.iter().enumerate().map(file).collect()
 }
 
 /// Puts the files into the bucket, so that they can be shown, and fetched by providers that want an address.

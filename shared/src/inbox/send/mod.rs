@@ -4,6 +4,7 @@
 
 mod draft;
 mod parts;
+mod repeat;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 
 use super::{
     error::InboxError,
-    ports::{SendStore, TemplateStore},
+    ports::{Begun, SendStore, TemplateStore},
     read::served,
     receive::{MAX_QUOTE, STREAM_GRACE},
     show,
@@ -28,6 +29,7 @@ use crate::{
         message::{Direction, FailureReason, Message, Part, Sending},
         status::Status,
         template::{self, FilledTemplate},
+        time::Timestamp,
     },
     providers::{Draft, Provider, Registry},
     secrets::SecretCache,
@@ -139,7 +141,7 @@ pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Se
     };
     let links = Links::new(&secrets.vault, ports.public_url, now)?;
     let message_id = conversation.id.message(&Place::new(now, now, 0));
-    let files = draft::files(request.files, &message_id, &links);
+    let files = draft::files(&request.files, &message_id, &links);
     let draft = Draft { text: &request.text, files: &files, template: template.as_ref() };
     let plan = provider.plan(&draft).map_err(|error| InboxError::from_provider(error, now))?;
 
@@ -157,8 +159,10 @@ pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Se
         retry_of: request.page.retry_of.clone(),
         ..Message::new(message_id, Direction::Out, channel.id.source_user(), request.text.clone(), now)
     };
-    if !ports.store.begin_send(&message, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await? {
-        return Err(InboxError::NotFound("conversation"));
+    let fingerprint = repeat::fingerprint(&secrets.vault, &conversation.id, &request)?;
+    if let Some(first) = begin(ports, &message, &fingerprint, now).await? {
+        // Files that were kept for this one go with the conversation.
+        return Ok(Sent { message: first, refused: None });
     }
     let webhook_url = super::connect::webhook_url(ports.public_url, channel.provider, provider.traits(), &channel.id);
     let shipment = parts::Shipment {
@@ -173,7 +177,8 @@ pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Se
 
     // A refusal is told in the answer; everything else by the outbox.
     let owed = outcome.refused.is_none().then(Stamp::new);
-    finish(ports, &channel.id, &message, owed).await;
+    let turn = repeat::end_turn(ports, &message.id, &fingerprint, now, outcome.refused.is_some());
+    futures_util::join!(finish(ports, &channel.id, &message, owed), turn);
     if let Some(name) = &outcome.moved_to {
         let renamed = ports.store.rename_customer(&channel.id, &conversation.id, std::slice::from_ref(name), None).await;
         if let Err(error) = renamed {
@@ -190,6 +195,28 @@ pub async fn send_from(ports: &SendPorts<'_>, request: SendRequest) -> Result<Se
 /// What a message answers, as it is stored with it.
 fn answered(message: &Message) -> ReplyTo {
     ReplyTo { message: Some(message.id.clone()), quote: show::quote(message, MAX_QUOTE) }
+}
+
+/// Stores the message as under way. The one before, if that says the same and is not certain not to be sent.
+async fn begin(
+    ports: &SendPorts<'_>,
+    message: &Message,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<Option<Message>, InboxError> {
+    for _ in 0..repeat::TURNS {
+        match ports.store.begin_send(message, fingerprint, Stamp::new(), now.plus(UNDERWAY + STREAM_GRACE)).await? {
+            Begun::Stored => return Ok(None),
+            Begun::Gone => return Err(InboxError::NotFound("conversation")),
+            Begun::Repeats(first) => {
+                if let Some(first) = repeat::first_one(ports, &first).await? {
+                    return Ok(Some(first));
+                }
+                repeat::before_the_next_turn().await;
+            }
+        }
+    }
+    Err(InboxError::RateLimited { retry_at: ports.clock.now().plus(UNDERWAY) })
 }
 
 /// Why a message failed of which nobody knows whether it was sent.

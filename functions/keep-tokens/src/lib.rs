@@ -1,5 +1,6 @@
-//! Each day: renews tokens that would otherwise expire unused, and looks whether Pipedrive still has the webhooks by which it
-//! tells what people do to records. Both keep an installation alive that nobody looks after, with the same rights.
+//! Each day: renews tokens that would otherwise expire unused, looks whether Pipedrive still has the webhooks by which it tells
+//! what people do to records, and registers channels for their providers' webhooks anew. All of it keeps alive what nobody
+//! looks after.
 
 use std::sync::Arc;
 
@@ -8,8 +9,14 @@ use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     environment::Environment,
-    inbox::{error::InboxError, ports::InstallationStore, tokens::Tokens},
+    inbox::{
+        error::InboxError,
+        listen::{self, ListenPorts, ListenStore},
+        ports::InstallationStore,
+        tokens::Tokens,
+    },
     pipedrive::{OAuth, WebhooksApi},
+    providers::Registry,
     records::{
         ports::BudgetStore,
         watch::{
@@ -25,11 +32,15 @@ use shared::{
 const PER_RUN: usize = 100;
 /// Companies of a shard whose webhooks are looked after in one run.
 const WATCHES: usize = 25;
+/// Channels of one shard that are registered anew in one run. The rest is due the next day.
+const CHANNELS_PER_RUN: usize = 25;
 
 /// The function.
 pub struct Function {
     installations: Arc<dyn InstallationStore>,
+    listens: Arc<dyn ListenStore>,
     oauth: Arc<dyn OAuth>,
+    providers: Registry,
     watches: Arc<dyn WatchStore>,
     budget: Arc<dyn BudgetStore>,
     webhooks: Arc<dyn WebhooksApi>,
@@ -43,7 +54,9 @@ impl Function {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
             installations: table.clone(),
+            listens: table.clone(),
             oauth: pipedrive.clone(),
+            providers: environment.providers(),
             watches: table.clone(),
             budget: table,
             webhooks: pipedrive,
@@ -67,6 +80,18 @@ impl ScheduledFunction for Function {
             clock: &*self.clock,
         };
         let (watched, unwatched) = keep::keep_due(&ports, WATCHES).await?;
-        Ok(json!({ "renewed": renewed, "failed": failed, "watched": watched, "unwatched": unwatched }))
+        let ports = ListenPorts {
+            store: &*self.listens,
+            installations: &*self.installations,
+            providers: &self.providers,
+            secrets: &self.secrets,
+            clock: &*self.clock,
+        };
+        let (listening, deaf) = listen::keep(&ports, CHANNELS_PER_RUN).await?;
+        Ok(json!({
+            "renewed": renewed, "failed": failed,
+            "watched": watched, "unwatched": unwatched,
+            "listening": listening, "deaf": deaf,
+        }))
     }
 }

@@ -10,6 +10,7 @@ pub mod files;
 pub mod halt;
 pub mod import;
 pub mod install;
+pub mod listen;
 pub mod page;
 pub mod ports;
 pub mod read;

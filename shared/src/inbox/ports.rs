@@ -393,6 +393,8 @@ pub enum DueWork {
     Import(ChannelId),
     /// A company whose webhooks in Pipedrive have to be looked after.
     Watch(CompanyId),
+    /// A provider's account that has to be registered for webhooks anew.
+    Listen(ProviderKind, AccountId),
 }
 
 /// The delivery queue.

@@ -108,7 +108,7 @@ async fn one(ports: &RedeliverPorts<'_>, piece: DueWork, now: Timestamp) -> Resu
             }
         }
         // Those of import-history and keep-tokens.
-        DueWork::Import(_) | DueWork::Tokens(..) | DueWork::Watch(_) => {}
+        DueWork::Import(_) | DueWork::Tokens(..) | DueWork::Watch(_) | DueWork::Listen(..) => {}
     }
     Ok(summary)
 }

@@ -6,12 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     Item, Table,
     change::Change,
-    keys::{Key, Queue, group_partition, import_shard, removal_shard},
+    keys::{Key, Queue, group_partition, import_shard, listen_shard, removal_shard},
     records::{field, from_item, time, to_item, to_value},
     write::{Transacted, Written},
 };
 use crate::{
-    inbox::ports::{AccountOwner, ChannelStore, ConnectOutcome, DueWork, StoreError},
+    inbox::{
+        listen,
+        ports::{AccountOwner, ChannelStore, ConnectOutcome, DueWork, StoreError},
+    },
     model::{
         channel::{Channel, ChannelState, Import, ProviderKind},
         conversation::Conversation,
@@ -64,6 +67,8 @@ impl ChannelStore for Table {
         let mut account = Key::account(channel.provider, &channel.account).attributes();
         account.insert("channel".to_owned(), AttributeValue::S(channel.id.to_string()));
         account.insert("owner".to_owned(), to_value(KIND, &channel.owner)?);
+        account.insert("due_shard".to_owned(), AttributeValue::S(listen_shard(&channel.account)));
+        account.insert("due_at".to_owned(), time(channel.created_at.plus(listen::EACH)));
         let leads_here = ours(&channel.id);
         let mut items = vec![stored.put(self, channel_item(channel)?)?, leads_here.put(self, account)?];
         if let Some(group) = &channel.group {

@@ -269,6 +269,10 @@ impl Key {
                 Some(DueWork::Tokens(CompanyId(owner.parse().ok()?), UserId(user.parse().ok()?)))
             }
             "WATCH" => Some(DueWork::Watch(CompanyId(owner.parse().ok()?))),
+            "ACCT" => {
+                let (provider, account) = owner.split_once('#')?;
+                Some(DueWork::Listen(provider.parse().ok()?, AccountId::parse(account).ok()?))
+            }
             "RELEASE" | "PROBE" => {
                 let (company, user) = owner.split_once('#')?;
                 let (company, user) = (CompanyId(company.parse().ok()?), UserId(user.parse().ok()?));
@@ -347,6 +351,7 @@ pub(super) enum Queue {
     Release,
     Probe,
     Aside,
+    Listen,
     Tokens,
     Watch,
 }
@@ -361,6 +366,7 @@ impl Queue {
             Self::Release => "release",
             Self::Probe => "probe",
             Self::Aside => "aside",
+            Self::Listen => "listen",
             Self::Tokens => "tokens",
             Self::Watch => "watch",
         }
@@ -402,6 +408,11 @@ pub(super) fn release_shard(company: CompanyId, user: UserId) -> String {
     Queue::Release.shard_of(&format!("{company}.{user}"))
 }
 
+/// `due_shard` of an account that has to be registered for webhooks anew.
+pub(super) fn listen_shard(account: &AccountId) -> String {
+    Queue::Listen.shard_of(account.as_str())
+}
+
 /// `due_shard` of a record that was woken in vain too often.
 pub(super) fn aside_shard(key: &Key) -> String {
     Queue::Aside.shard_of(key.partition())
@@ -441,7 +452,9 @@ mod tests {
         let (company, user) = (CompanyId(7), UserId(9));
         let (conversation, channel) = (ConversationId::new(), ChannelId::new(company));
         let message = conversation.message(&Place::new(Timestamp::EPOCH, Timestamp::EPOCH, 0));
+        let (custom, account) = (ProviderKind::Custom, AccountId::parse("7.https://a.example#b").unwrap());
         for (key, shard, work) in [
+            (Key::account(custom, &account), listen_shard(&account), DueWork::Listen(custom, account.clone())),
             (Key::conversation(&conversation), outbox_shard(&conversation), DueWork::Outbox(conversation.clone())),
             (Key::message(&message), media_shard(&message), DueWork::Media(message.clone())),
             (Key::channel(&channel), removal_shard(&channel), DueWork::Removal(channel.clone())),
@@ -453,7 +466,6 @@ mod tests {
         ] {
             assert_eq!(Key::of(&key.attributes()).and_then(|key| key.due_work(&shard)), Some(work));
         }
-        assert_eq!(Key::account(ProviderKind::Custom, &AccountId::parse("a").unwrap()).due_work("outbox#0"), None);
         assert_eq!(Key::person(company, PersonId(8)).due_work("outbox#0"), None);
     }
 

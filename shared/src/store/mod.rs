@@ -23,6 +23,7 @@ mod intents;
 mod keys;
 mod known;
 mod links;
+mod listens;
 mod locks;
 mod media;
 mod messages;

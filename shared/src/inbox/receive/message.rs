@@ -183,3 +183,38 @@ fn awaited(file: &InboundFile) -> Attachment {
         file: FileState::Awaited { source: file.source.clone(), attempts: 0 },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        content::{FileKind, FileSource},
+        conversation::Customer,
+        ids::{CompanyId, ContactKey, ProviderMessageId, UserId},
+    };
+
+    #[test]
+    fn what_a_provider_sends_beyond_all_measure_is_cut_and_not_refused() {
+        let owner = AccountOwner { channel: ChannelId::new(CompanyId(1)), owner: UserId(2) };
+        let customer = Customer::new(vec![ContactKey::parse("user:1").unwrap()], "n".repeat(10_000));
+        let id = ProviderMessageId::parse("1").unwrap();
+        let file = InboundFile {
+            source: FileSource("file".to_owned()),
+            kind: FileKind::Image,
+            mime: Some("m".repeat(1_000)),
+            name: Some("f".repeat(1_000)),
+            size: None,
+        };
+        let endless = InboundMessage {
+            files: vec![file; MAX_FILES + 5],
+            ..InboundMessage::new(id, customer, "ä".repeat(MAX_MESSAGE_BYTES))
+        };
+        let now = Timestamp::from_secs(1_767_225_600);
+        let stored = new_message(Origin::live(now, 0), &owner, &endless, None, &Place::new(now, now, 0));
+        let message = &stored.message;
+        assert_eq!((message.attachments.len(), message.text.len()), (MAX_FILES, MAX_MESSAGE_BYTES));
+        assert_eq!(stored.conversation.customer.name.len(), MAX_NAME_BYTES);
+        let first = &message.attachments[0];
+        assert_eq!((first.mime.len(), first.name.as_ref().map(String::len)), (MAX_MIME, Some(MAX_FILE_NAME)));
+    }
+}

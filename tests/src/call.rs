@@ -7,12 +7,18 @@ use lambda_http::{Body, RequestExt, aws_lambda_events::apigw::ApiGatewayV2httpRe
 use local::simulators::{CLIENT_ID, CLIENT_SECRET};
 use shared::http::{Request, Response};
 
-/// A request with path parameters as (name, value).
+/// A request with path parameters as (name, value). Its route is the path with their names in the place of their values.
 pub fn request(method: Method, path: &str, parameters: &[(&str, &str)], headers: HeaderMap, body: impl Into<Body>) -> Request {
+    let segment = |segment: &str| match parameters.iter().find(|(_, value)| *value == segment) {
+        Some((name, _)) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    };
+    let route = path.split('/').map(segment).collect::<Vec<_>>().join("/");
     let parameters: HashMap<String, String> =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.domain_name = Some("127.0.0.1".to_owned());
+    context.route_key = Some(format!("{method} {route}"));
     let mut request = Request::new(body.into());
     *request.method_mut() = method;
     *request.headers_mut() = headers;

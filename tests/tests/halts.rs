@@ -49,7 +49,10 @@ async fn halt(world: &World) -> Option<Halt> {
 
 /// What the settings page says of the channel.
 async fn problem(world: &World) -> Option<String> {
-    let listed = api(&world.bundle, &world.session, Method::GET, "/setup/channels", None).await.json();
+    // A session lasts for a quarter of an hour.
+    let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let listed = api(&world.bundle, &session, Method::GET, "/setup/channels", None).await.json();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
     listed["data"][0]["problem"].as_str().map(str::to_owned)
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use http::Method;
+use local::simulators::pipedrive::{DEMO_COMPANY, DEMO_USER};
 use pigeonpost_tests::{
     web::{api, client, send},
     world::{World, phone},
@@ -21,7 +22,9 @@ async fn forget(world: &World) -> u16 {
 }
 
 async fn problem(world: &World) -> Value {
-    let channels = api(&world.bundle, &world.session, Method::GET, "/setup/channels", None).await.json();
+    // A session lasts for a quarter of an hour.
+    let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let channels = api(&world.bundle, &session, Method::GET, "/setup/channels", None).await.json();
     channels["data"][0]["problem"].clone()
 }
 

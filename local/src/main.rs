@@ -9,7 +9,7 @@ use local::{
     options::{HELP, Options, RealWorld},
     schedules::Schedules,
 };
-use shared::{clock::SystemClock, config::DeliveryChoice};
+use shared::clock::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The command line or the environment makes no sense.
@@ -53,7 +53,6 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
     // From here on, so that a start that takes long can be stopped too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let simulated = world.is_none();
-    let delivery = options.delivery;
     let start = async {
         println!("starting the table and the functions");
         let bundle = Bundle::start(BundleOptions {
@@ -74,9 +73,6 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
             }
         } else {
             println!("to upload to Pipedrive: {}/manifest.json; to install: {}/oauth/install", bundle.url(), bundle.url());
-        }
-        if delivery == DeliveryChoice::Records {
-            println!("records: messages are stored and wait; this version does not deliver them");
         }
         Ok::<_, Box<dyn std::error::Error>>(bundle)
     };

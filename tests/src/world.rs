@@ -12,6 +12,7 @@ use local::{
     },
 };
 use shared::{
+    config::DeliveryChoice,
     inbox::ports::InboxReader,
     model::{conversation::Conversation as Stored, ids::ChannelId},
 };
@@ -38,10 +39,18 @@ impl World {
     ///
     /// # Panics
     /// If it does not start, as all of these do when the world is not as a test needs it.
-    #[expect(clippy::expect_used, reason = "tests")]
     pub async fn start() -> Self {
+        Self::delivering(DeliveryChoice::Auto).await
+    }
+
+    /// The same, where messages end as `delivery` says.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn delivering(delivery: DeliveryChoice) -> Self {
         let clock = Arc::new(AdjustableClock::default());
-        let options = BundleOptions { clock: clock.clone(), pump: false, ..BundleOptions::default() };
+        let options = BundleOptions { clock: clock.clone(), pump: false, delivery, ..BundleOptions::default() };
         let bundle = Bundle::start(options).await.expect("the bundle starts");
         bundle.install(DEMO_COMPANY, DEMO_USER).await.expect("the app is installed");
         let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.expect("a session");

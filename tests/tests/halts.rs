@@ -11,6 +11,7 @@ use pigeonpost_tests::{
     world::{World, phone},
 };
 use shared::{
+    config::DeliveryChoice,
     inbox::ports::{InboxReader, InstallationStore},
     model::{
         conversation::{Conversation, Pause},
@@ -102,7 +103,8 @@ async fn a_closed_account_is_asked_once_an_hour_and_drains_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_budget_waits_for_the_next_day_and_an_api_that_is_gone_may_come_back() {
     for (fault, code) in [(Some(Fault::BudgetSpent), "budget_spent"), (None, "gone")] {
-        let world = World::start().await;
+        // By itself, it would move over to records when the API is gone.
+        let world = World::delivering(DeliveryChoice::Channels).await;
         match fault {
             Some(fault) => world.bundle.pipedrive().inject(Call::Receive, fault, 3),
             None => world.bundle.pipedrive().change(|settings| settings.gone = Some(Gone::Gone)),

@@ -31,6 +31,7 @@ use pigeonpost_tests::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::{
+    config::DeliveryChoice,
     inbox::{
         deliver::{self, ChannelsTarget, DeliverPorts},
         ports::InstallationStore,
@@ -337,6 +338,8 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
             halts: &*table,
             tokens,
             channels: &ChannelsTarget { api: &*pipedrive, clock },
+            records: &ChannelsTarget { api: &*pipedrive, clock },
+            choice: DeliveryChoice::Auto,
             clock,
         };
         deliver::deliver(&ports, &id).await.map(|delivered| delivered.held)

@@ -1,29 +1,19 @@
 //! How long a message waits for Pipedrive: three days for what is said of it, for as long as it takes for what is said of
 //! the company; and what is held until there is somewhere to deliver to makes no work meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use local::{
-    bundle::{Bundle, BundleOptions},
-    clock::AdjustableClock,
-    dynamodb::StreamStart,
-    simulators::{
-        graph::Incoming,
-        pipedrive::{Call, DEMO_COMPANY, DEMO_USER},
-        whatsapp_number,
-    },
-};
+use local::simulators::{graph::Incoming, whatsapp_number};
 use pigeonpost_tests::world::{World, phone};
 use shared::{
     clock::Clock,
     config::DeliveryChoice,
     inbox::{
         deliver::{self, DeliverPorts, Delivered, End, Parcel, Report, Target},
-        ports::{InboxReader, OutboxStore, StoreError},
+        ports::{InboxReader, StoreError},
         tokens::Tokens,
     },
-    model::ids::ChannelId,
     pipedrive::error::PipedriveError,
 };
 
@@ -45,7 +35,9 @@ async fn round(world: &World, target: &dyn Target) -> Delivered {
     let (secrets, clock) = (&environment.secrets, &*environment.clock);
     let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets, clock };
     let id = world.newest_conversation().await.id;
-    deliver::deliver(&DeliverPorts { outbox: &*table, halts: &*table, tokens, channels: target, clock }, &id).await.unwrap()
+    let (records, choice) = (target, DeliveryChoice::Channels);
+    let ports = DeliverPorts { outbox: &*table, halts: &*table, tokens, channels: target, records, choice, clock };
+    deliver::deliver(&ports, &id).await.unwrap()
 }
 
 /// Whether a message that is always refused is given up within five days, tried as soon as it may be.
@@ -90,51 +82,5 @@ async fn what_is_said_of_the_company_ends_never() {
         assert!(!is_given_up(&world, &Refusing(error.clone())).await, "{error:?}");
         world.pass(Duration::from_hours(2)).await;
         assert_eq!(world.texts("Dora"), ["hello"], "{error:?}: it goes out when it may");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_for_want_of_an_inbox_makes_no_work() {
-    let clock = Arc::new(AdjustableClock::default());
-    let options =
-        BundleOptions { clock: clock.clone(), pump: false, delivery: DeliveryChoice::Records, ..BundleOptions::default() };
-    let bundle = Bundle::start(options).await.unwrap();
-    bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
-    let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
-    let channel = bundle.connect_whatsapp(&session).await.unwrap();
-    bundle.graph().customer_writes(&phone(1), "Dora", "hello");
-    bundle.settle().await.unwrap();
-    for _ in 0..10 {
-        clock.advance(Duration::from_mins(1));
-        assert!(bundle.run_schedule("redeliver").await);
-        bundle.settle().await.unwrap();
-    }
-
-    // By now the release that came with the consent has looked long enough.
-    let (table, stream) = (bundle.environment().table(), bundle.dynamodb());
-    assert_eq!(table.due(clock.now(), 100).await.unwrap(), [], "nothing is due");
-    let place = last_place(&bundle).await;
-    for _ in 0..10 {
-        clock.advance(Duration::from_mins(1));
-        assert!(bundle.run_schedule("redeliver").await);
-    }
-    assert_eq!(stream.records_after(&place).await.unwrap().0.len(), 0, "and nothing is written any more");
-
-    let channel = ChannelId::parse(&channel.provider_channel_id).unwrap();
-    let held = table.conversations(&channel, None, 1).await.unwrap().items.remove(0);
-    assert_eq!(held.outbox.len(), 1, "the message is kept");
-    assert_eq!(held.pause.map(|pause| pause.reason().code.clone()).as_deref(), Some("no_messaging_inbox"));
-    assert_eq!(bundle.pipedrive().count(Call::Receive), 0);
-}
-
-/// The stream's end.
-async fn last_place(bundle: &Bundle) -> local::dynamodb::StreamPosition {
-    let mut place = bundle.dynamodb().stream_position(StreamStart::Oldest).unwrap();
-    loop {
-        let (records, next) = bundle.dynamodb().records_after(&place).await.unwrap();
-        place = next;
-        if records.is_empty() {
-            return place;
-        }
     }
 }

@@ -11,17 +11,20 @@ use aws_lambda_events::{
 use shared::{
     batch,
     clock::Clock,
+    config::DeliveryChoice,
     environment::Environment,
     inbox::{
         deliver::{self, ChannelsTarget, DeliverPorts},
-        halt::HaltStore,
-        ports::{InstallationStore, OutboxStore},
         tokens::Tokens,
     },
+    media::bucket::Bucket,
     model::ids::ConversationId,
-    pipedrive::{ChannelsApi, OAuth},
+    pipedrive::client::Client,
+    providers::Registry,
+    records::{RecordsPorts, deliver::RecordsTarget, link::relink::RelinkPorts},
     secrets::SecretCache,
     start::StreamFunction,
+    store::Table,
     telemetry,
 };
 
@@ -30,11 +33,11 @@ const PARALLEL: usize = 10;
 
 /// The function.
 pub struct Function {
-    outbox: Arc<dyn OutboxStore>,
-    halts: Arc<dyn HaltStore>,
-    installations: Arc<dyn InstallationStore>,
-    oauth: Arc<dyn OAuth>,
-    api: Arc<dyn ChannelsApi>,
+    table: Arc<Table>,
+    pipedrive: Arc<Client>,
+    bucket: Arc<dyn Bucket>,
+    providers: Registry,
+    choice: DeliveryChoice,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -42,13 +45,12 @@ pub struct Function {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
-            outbox: table.clone(),
-            halts: table.clone(),
-            installations: table,
-            oauth: pipedrive.clone(),
-            api: pipedrive,
+            table: environment.table(),
+            pipedrive: environment.pipedrive(),
+            bucket: environment.bucket(),
+            providers: environment.providers(),
+            choice: environment.config.delivery,
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
@@ -56,13 +58,34 @@ impl Function {
 
     /// One round over one conversation. Whether it went well.
     async fn deliver(&self, id: &ConversationId) -> bool {
-        let target = ChannelsTarget { api: &*self.api, clock: &*self.clock };
+        let (table, pipedrive, clock) = (&*self.table, &*self.pipedrive, &*self.clock);
+        let records = RecordsPorts {
+            relink: RelinkPorts { links: table, known: table, users: table },
+            known: table,
+            channels: table,
+            notes: table,
+            audit: table,
+            locks: table,
+            intents: table,
+            budget: table,
+            bucket: &*self.bucket,
+            providers: &self.providers,
+            persons: pipedrive,
+            deals: pipedrive,
+            leads: pipedrive,
+            notes_api: pipedrive,
+            files: pipedrive,
+            users: pipedrive,
+            clock,
+        };
         let ports = DeliverPorts {
-            outbox: &*self.outbox,
-            halts: &*self.halts,
-            tokens: Tokens { store: &*self.installations, oauth: &*self.oauth, secrets: &self.secrets, clock: &*self.clock },
-            channels: &target,
-            clock: &*self.clock,
+            outbox: table,
+            halts: table,
+            tokens: Tokens { store: table, oauth: pipedrive, secrets: &self.secrets, clock },
+            channels: &ChannelsTarget { api: pipedrive, clock },
+            records: &RecordsTarget(&records),
+            choice: self.choice,
+            clock,
         };
         match deliver::deliver(&ports, id).await {
             // Woken by a round's own write: there was nothing left to do.

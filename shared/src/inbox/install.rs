@@ -76,7 +76,7 @@ pub async fn complete(
         user: me.user,
         company_name: me.company_name,
         user_name: me.user_name,
-        timezone: before.as_ref().map(|before| before.timezone.clone()).unwrap_or_default(),
+        timezone: me.time_zone.or_else(|| before.as_ref().map(|before| before.timezone.clone())).unwrap_or_default(),
         tokens: Some(tokens::seal(&secrets.vault, me.company, me.user, &grant)?),
         api_domain,
         public_url: public_url.to_owned(),

@@ -189,6 +189,12 @@ pub struct Note {
     pub written_at: Timestamp,
     /// What it hangs on.
     pub on: Records,
+    /// Tokens that it cost so far, with all that was looked up for it.
+    #[serde(default)]
+    pub spent: u64,
+    /// Whether the customer was looked for or created on this day.
+    #[serde(default)]
+    pub first_day: bool,
 }
 
 /// A file of a message that was copied to a record in Pipedrive.

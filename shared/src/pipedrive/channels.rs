@@ -127,7 +127,9 @@ impl ChannelsApi for Client {
             answer = push(Timestamp::minute).await?;
         }
         // Nothing about the message: the inbox is switched off for the company, or for the app.
-        if answer.status() == 415 || answer.is_scope_mismatch() {
+        // A 404 that is not the API's own, which has a code, means that there is no API.
+        let nowhere = answer.status() == 404 && answer.code().is_empty();
+        if answer.status() == 415 || nowhere || answer.is_scope_mismatch() {
             return Err(PipedriveError::Gone { status: answer.status() });
         }
         answer.accepted()
@@ -355,6 +357,7 @@ mod tests {
         for (status, body, expected) in [
             (400, payload, refused),
             (404, r#"{"success":false,"additional_data":{"code":"NOT_FOUND"}}"#, PipedriveError::NotFound),
+            (404, "<html>", PipedriveError::Gone { status: 404 }),
             (403, scope, PipedriveError::Gone { status: 403 }),
             (415, "", PipedriveError::Gone { status: 415 }),
             (501, "", PipedriveError::Transient { code: "http_501".to_owned() }),

@@ -12,7 +12,7 @@ use crate::{
         contact::Phone,
         conversation::Conversation,
         day::Day,
-        ids::{CompanyId, ConversationId, MessageId, PersonId},
+        ids::{CompanyId, ConversationId, MessageId, PersonId, Place},
         message::Message,
         record::{Allowance, AuditEntry, BudgetDay, Link, Note, RecordRef, SpentOn, Upload},
         time::Timestamp,
@@ -55,6 +55,8 @@ pub trait NoteStore: Send + Sync {
     async fn all_notes(&self, conversation: &ConversationId) -> Result<Vec<Note>, StoreError>;
     /// Stores a note over what was stored of it.
     async fn save_note(&self, note: &Note) -> Result<(), StoreError>;
+    /// Forgets a note that did not come to be.
+    async fn forget_note(&self, note: &Note) -> Result<(), StoreError>;
     /// Messages that were sent at `from` or later, but before `until`, in order. 1 query a megabyte.
     async fn messages_between(
         &self,
@@ -62,6 +64,8 @@ pub trait NoteStore: Send + Sync {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Message>, StoreError>;
+    /// Owes a message to Pipedrive once more.
+    async fn owe_again(&self, conversation: &ConversationId, place: &Place, due_at: Timestamp) -> Result<(), StoreError>;
     /// The files of these messages that were copied, or were about to be. 1 batch read.
     async fn uploads(&self, files: &[(MessageId, usize)]) -> Result<Vec<Upload>, StoreError>;
     /// Notes that a file is about to be copied, or was.

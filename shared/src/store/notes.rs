@@ -6,14 +6,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     Item, Table,
     change::Change,
+    conversations::owe,
     keys::{Key, NOTE_PREFIX, conversation_partition, message_sort, notes_sort},
     messages,
     records::{from_item, to_item},
-    write::Transacted,
+    write::{Transacted, Written},
 };
 use crate::{
     inbox::ports::StoreError,
     model::{
+        conversation::Stamp,
         day::Day,
         ids::{ConversationId, MessageId, Place},
         message::Message,
@@ -43,6 +45,13 @@ impl NoteStore for Table {
         self.put_beside("store a note", &note.conversation, item).await
     }
 
+    async fn forget_note(&self, note: &Note) -> Result<(), StoreError> {
+        let delete = Change::default().delete(self, &Key::note(&note.conversation, &note.day, note.part))?;
+        match self.transact("forget a note", vec![delete]).await? {
+            Transacted::Done | Transacted::Refused(_) => Ok(()),
+        }
+    }
+
     async fn messages_between(
         &self,
         conversation: &ConversationId,
@@ -58,6 +67,13 @@ impl NoteStore for Table {
             .expression_attribute_values(":from", AttributeValue::S(from))
             .expression_attribute_values(":until", AttributeValue::S(until));
         self.ask_all("read a day's messages", query).await?.into_iter().map(messages::read).collect()
+    }
+
+    async fn owe_again(&self, conversation: &ConversationId, place: &Place, due_at: Timestamp) -> Result<(), StoreError> {
+        let change = owe(Change::default().exists(), conversation, place, Stamp::new(), due_at);
+        match self.update("owe a message again", &Key::conversation(conversation), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
     }
 
     async fn uploads(&self, files: &[(MessageId, usize)]) -> Result<Vec<Upload>, StoreError> {

@@ -51,6 +51,8 @@ fn note(of: &Conversation, day: &str, part: u32) -> Note {
         digest: "d".to_owned(),
         written_at: at(1),
         on: link(8, None).records,
+        spent: 30,
+        first_day: false,
     }
 }
 

@@ -6,8 +6,8 @@ use super::target::{End, Parcel, Report, Target};
 use crate::{
     clock::Clock,
     inbox::{ports::StoreError, show},
-    model::message::Message,
-    pipedrive::{ChannelsApi, Receipt, error::PipedriveError},
+    model::{conversation::Conversation, message::Message},
+    pipedrive::{Access, ChannelsApi, Receipt, Registration, error::PipedriveError},
 };
 
 /// The `channels` delivery.
@@ -52,5 +52,12 @@ impl Target for ChannelsTarget<'_> {
             }
         }
         Ok(Report { done, end: End::Done })
+    }
+
+    /// A registration without a name does nothing: an API that is there says so, and one that is not says that.
+    async fn is_offered(&self, access: &Access, conversation: &Conversation) -> bool {
+        let id = &conversation.channel;
+        let nothing = Registration { id, name: "", avatar_url: "", provider_type: "other", template_support: false };
+        !matches!(self.api.register(access, &nothing).await, Err(PipedriveError::Gone { .. }))
     }
 }

@@ -22,7 +22,7 @@ use super::{
     ports::{OutboxStore, StoreError},
     tokens::Tokens,
 };
-use crate::{clock::Clock, model::ids::ConversationId};
+use crate::{clock::Clock, config::DeliveryChoice, model::ids::ConversationId};
 
 #[cfg(doc)]
 use crate::{inbox::ports::Outcome, model::conversation::Pause};
@@ -37,6 +37,10 @@ pub struct DeliverPorts<'a> {
     pub tokens: Tokens<'a>,
     /// The `channels` delivery.
     pub channels: &'a dyn Target,
+    /// The `records` delivery.
+    pub records: &'a dyn Target,
+    /// Which of them the bundle's configuration asks for.
+    pub choice: DeliveryChoice,
     /// The time.
     pub clock: &'a dyn Clock,
 }

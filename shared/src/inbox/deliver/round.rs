@@ -7,6 +7,7 @@ use super::{
     target::{End, Parcel, Target},
 };
 use crate::{
+    config::DeliveryChoice,
     inbox::{
         fetch, halt,
         ports::{Outcome, Settled, Settlement, StoreError, Then},
@@ -95,10 +96,11 @@ impl<'a> Round<'a> {
         };
         let stop = match self.halted(&installation) {
             Some(stop) => Some(stop),
-            None => self.hand_over(&installation, access).await?,
+            None => self.hand_over(&installation, access.clone()).await?,
         };
+        let (stop, moved) = self.moved(stop, &installation, &access).await?;
         let stop = self.noted(stop, &installation).await?;
-        if stop.is_some() || !self.settled.is_empty() {
+        if moved || stop.is_some() || !self.settled.is_empty() {
             let then = self.then(stop);
             self.settle(then).await?;
         }
@@ -119,9 +121,9 @@ impl<'a> Round<'a> {
     }
 
     async fn hand_over(&mut self, installation: &Installation, mut access: Access) -> Result<Option<Stop>, StoreError> {
-        let target = match installation.delivery {
-            None | Some(Delivery::Channels) => self.ports.channels,
-            Some(Delivery::Records) => return Ok(Some(Stop::Held(no_target()))),
+        let target = match self.delivery(installation) {
+            Delivery::Channels => self.ports.channels,
+            Delivery::Records => self.ports.records,
         };
         let links = match self.links(installation).await {
             Ok(links) => links,
@@ -167,6 +169,40 @@ impl<'a> Round<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Where the installation's messages end.
+    fn delivery(&self, installation: &Installation) -> Delivery {
+        match self.ports.choice {
+            DeliveryChoice::Channels => Delivery::Channels,
+            DeliveryChoice::Records => Delivery::Records,
+            DeliveryChoice::Auto => installation.delivery.unwrap_or(Delivery::Channels),
+        }
+    }
+
+    /// Moves the installation to the records if its Messaging inbox turns out to be gone: what is left goes there, beginning
+    /// with the next round. Whether it was moved.
+    async fn moved(
+        &self,
+        stop: Option<Stop>,
+        installation: &Installation,
+        access: &Access,
+    ) -> Result<(Option<Stop>, bool), StoreError> {
+        let by_itself = self.ports.choice == DeliveryChoice::Auto && self.delivery(installation) == Delivery::Channels;
+        let is_gone = match &stop {
+            Some(Stop::Failed(PipedriveError::Gone { .. })) => by_itself,
+            Some(Stop::Failed(PipedriveError::NotFound)) => {
+                by_itself && !self.ports.channels.is_offered(access, &self.conversation).await
+            }
+            _ => false,
+        };
+        if !is_gone {
+            return Ok((stop, false));
+        }
+        let (company, user) = (installation.company, installation.user);
+        tracing::warn!(%company, %user, "the Channels API is gone; delivering to records");
+        self.ports.tokens.store.set_delivery(company, user, Delivery::Records, self.ports.clock.now()).await?;
+        Ok((None, true))
     }
 
     async fn links(&self, installation: &Installation) -> Result<Links, TokenError> {
@@ -359,12 +395,4 @@ fn is_final(error: &PipedriveError) -> bool {
 
 fn reason(error: &PipedriveError) -> FailureReason {
     FailureReason { code: error.code().to_owned(), text: format!("Pipedrive did not take the message: {error}.") }
-}
-
-fn no_target() -> FailureReason {
-    FailureReason {
-        code: "no_messaging_inbox".to_owned(),
-        text: "This Pipedrive account has no Messaging inbox. The messages are kept until they can be delivered to its records."
-            .to_owned(),
-    }
 }

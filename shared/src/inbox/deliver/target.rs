@@ -77,4 +77,11 @@ pub trait Target: Send + Sync {
     /// Makes the messages known there as they are now. Safe to repeat with any of them: nothing says which of its calls
     /// were heard when a process dies. Order is kept, so after a failure nothing later is tried.
     async fn deliver(&self, parcel: &Parcel<'_>) -> Result<Report, StoreError>;
+
+    /// Whether what it delivers to is still offered to the company at all. Asked when Pipedrive knows nothing of a message's
+    /// place.
+    async fn is_offered(&self, access: &Access, conversation: &Conversation) -> bool {
+        let _ = (access, conversation);
+        true
+    }
 }

@@ -1,0 +1,5 @@
+//! The delivery to records in memory: quick enough for a whole company's day.
+
+mod crm;
+mod day;
+mod memory;

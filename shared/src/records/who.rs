@@ -1,0 +1,197 @@
+//! Who is the customer? What this bundle knows comes first: the same customer on another channel, then the person of their
+//! number. Then Pipedrive's search, compared by digits on our side. Whoever nobody knows is created, if the channel's owner
+//! wants that; never twice, since their number is held meanwhile, and what is about to be created is written down.
+
+use std::time::Duration;
+
+use super::{
+    deal, strangers,
+    work::{Stop, Work, is_declined},
+};
+use crate::{
+    crm::locks,
+    model::{
+        contact::Phone,
+        conversation::Conversation,
+        ids::PersonId,
+        record::{AuditEntry, Deed, Link, RecordRef, Records, Why},
+    },
+    pipedrive::{Labelled, Person, PersonFields, SearchField, error::PipedriveError},
+    records::link::known_person,
+};
+
+/// How long a customer whom nobody knows is not looked for again.
+const LOOK_AGAIN: Duration = Duration::from_hours(24);
+/// Newest persons among which one is looked for that may have been created.
+const NEWEST: usize = 50;
+/// Persons of the same number that are compared.
+const CANDIDATES: usize = 5;
+
+/// Whom it is.
+struct Found {
+    person: Person,
+    why: Why,
+    /// Whether Pipedrive did not know them before.
+    created: bool,
+}
+
+/// The conversation, linked to what it can be linked to. Whether the customer was looked for.
+pub(super) async fn ensure(work: &Work<'_>, conversation: Conversation) -> Result<(Conversation, bool), Stop> {
+    let record = &conversation.record;
+    if record.refused {
+        return Ok((conversation, false));
+    }
+    if record.person().is_some() {
+        return Ok((deal::look(work, conversation).await?, false));
+    }
+    let looked = record.looked_at.is_some_and(|at| work.now().since(at) < LOOK_AGAIN);
+    if !record.records.is_empty() || looked {
+        return Ok((conversation, false));
+    }
+    let phone = conversation.customer.phone.as_deref().and_then(Phone::parse);
+    let mut names = vec![format!("conversation#{}", conversation.id)];
+    names.extend(phone.as_ref().map(locks::phone));
+    let linked = work.alone(names, link(work, &conversation, phone.as_ref())).await?;
+    Ok((linked, true))
+}
+
+async fn link(work: &Work<'_>, seen: &Conversation, phone: Option<&Phone>) -> Result<Conversation, Stop> {
+    let conversation = work.read(seen).await?;
+    if conversation.record.person().is_some() || conversation.record.refused {
+        return Ok(conversation);
+    }
+    let now = work.now();
+    let intent = intent_name(&conversation, phone);
+    let (found, mut entries) = find(work, &conversation, phone, &intent).await?;
+    let Some(found) = found else {
+        return work.relink(&conversation, &entries, |seen| Some(Link { looked_at: Some(now), ..seen.record.clone() })).await;
+    };
+    let id = found.person.id;
+    work.learn(&RecordRef::Person(id), &known_person(&found.person, now)).await?;
+    let what = if found.created { Deed::Created } else { Deed::Matched };
+    entries.push(work.entry(what, Some(RecordRef::Person(id)), found.why.clone()));
+    let more = if found.created {
+        strangers::welcome(work, &conversation, id, &mut entries).await?
+    } else {
+        deal::choose(work, id, &mut entries).await?
+    };
+    let change = |seen: &Conversation| {
+        let free = seen.record.person().is_none() && !seen.record.refused;
+        free.then(|| {
+            let link = seen.record.moved_to(id);
+            let deal = link.records.deal.or(more.deal);
+            let records = Records { person: Some(id), deal, lead: more.lead.clone() };
+            Link { records, looked_at: Some(now), ..link }
+        })
+    };
+    let linked = work.relink(&conversation, &entries, change).await?;
+    if found.created {
+        work.ports.intents.done(conversation.company, &intent).await?;
+        strangers::done(work, &conversation).await?;
+    }
+    Ok(linked)
+}
+
+/// Strangers without a number are known by their conversation alone.
+fn intent_name(conversation: &Conversation, phone: Option<&Phone>) -> String {
+    phone.map_or_else(|| format!("person#{}", conversation.id), |phone| format!("person#{}", locks::phone(phone)))
+}
+
+async fn find(
+    work: &Work<'_>,
+    conversation: &Conversation,
+    phone: Option<&Phone>,
+    intent: &str,
+) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
+    if let Some(person) = known(work, conversation, phone).await? {
+        return Ok((Some(Found { person, why: Why::Known, created: false }), Vec::new()));
+    }
+    if let Some(earlier) = work.ports.intents.intent(conversation.company, intent).await? {
+        let newest = work.ports.persons.newest_persons(work.access, NEWEST).await?;
+        let is_it = |person: &Person| match phone {
+            Some(phone) => has(person, phone),
+            None => {
+                person.name == earlier.called && person.added_at.is_none_or(|at| at.plus(Duration::from_mins(2)) >= earlier.at)
+            }
+        };
+        if let Some(person) = newest.into_iter().find(is_it) {
+            return Ok((Some(Found { person, why: Why::Found, created: true }), Vec::new()));
+        }
+    }
+    if let Some(found) = search(work, phone).await? {
+        return Ok((Some(found), Vec::new()));
+    }
+    if !work.channel.settings.create_persons {
+        return Ok((None, vec![work.entry(Deed::Skipped, None, Why::Setting)]));
+    }
+    create(work, conversation, phone, intent).await
+}
+
+/// The person to whom our own records lead.
+async fn known(work: &Work<'_>, conversation: &Conversation, phone: Option<&Phone>) -> Result<Option<Person>, Stop> {
+    let links = work.ports.relink.links;
+    let beside = links.conversations_beside(conversation).await?;
+    let mut ids: Vec<PersonId> = beside.iter().filter_map(|other| other.record.person()).collect();
+    let by_phone = match phone {
+        Some(phone) => links.person_of_phone(conversation.company, phone).await?,
+        None => None,
+    };
+    ids.extend(by_phone);
+    ids.dedup();
+    for id in ids {
+        match work.ports.persons.person(work.access, id).await {
+            // What led here by the end of a number may be another's.
+            Ok(person) if Some(id) != by_phone || phone.is_none_or(|phone| has(&person, phone)) => return Ok(Some(person)),
+            Ok(_) | Err(PipedriveError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+fn has(person: &Person, phone: &Phone) -> bool {
+    person.phones.iter().any(|known| phone.is(&known.value))
+}
+
+/// The person whom Pipedrive's search finds. It is asked once, for the end of the number: how the search compares numbers is
+/// not documented, and the end is part of every way to write one. Of several, the installation's user's own come first, then
+/// the one that was changed last.
+async fn search(work: &Work<'_>, phone: Option<&Phone>) -> Result<Option<Found>, Stop> {
+    let Some(phone) = phone else { return Ok(None) };
+    let found = work.ports.persons.search_persons(work.access, SearchField::Phone, phone.ending(), false).await?;
+    let same = found.into_iter().filter(|person| person.phones.iter().any(|known| phone.is(known)));
+    let mut candidates = Vec::new();
+    for person in same.take(CANDIDATES) {
+        match work.ports.persons.person(work.access, person.id).await {
+            Ok(person) => candidates.push(person),
+            Err(PipedriveError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    candidates.sort_by_key(|person| (person.owner == Some(work.installation.user), person.updated_at));
+    let Some(person) = candidates.pop() else { return Ok(None) };
+    let others: Vec<PersonId> = candidates.iter().rev().map(|person| person.id).collect();
+    let why = if others.is_empty() { Why::Phone } else { Why::Ambiguous { others } };
+    Ok(Some(Found { person, why, created: false }))
+}
+
+async fn create(
+    work: &Work<'_>,
+    conversation: &Conversation,
+    phone: Option<&Phone>,
+    intent: &str,
+) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
+    let called = conversation.customer.name.clone();
+    let label = |phone: &Phone| Labelled { value: phone.as_str().to_owned(), primary: true, label: work.provider().to_owned() };
+    let fields =
+        PersonFields { name: Some(called.clone()), phones: phone.map(|phone| vec![label(phone)]), ..PersonFields::default() };
+    let made = super::creating::once(work, intent, called, work.ports.persons.create_person(work.access, &fields)).await;
+    match made {
+        Ok(person) => Ok((Some(Found { person, why: Why::Stranger, created: true }), Vec::new())),
+        Err(Stop::Pipedrive(error)) if is_declined(&error) => {
+            let why = Why::Declined { code: error.code().to_owned() };
+            Ok((None, vec![work.entry(Deed::Skipped, None, why)]))
+        }
+        Err(stop) => Err(stop),
+    }
+}

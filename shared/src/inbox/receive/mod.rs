@@ -78,15 +78,14 @@ pub enum Outcome {
 }
 
 /// Stores every event of a webhook. `path_channel` is the channel that the webhook's path names, for providers whose events
-/// don't name an account. Every event is tried, also when one fails; then the whole is an error, so that the provider
-/// repeats it.
+/// don't name an account. When an event fails, the later ones about the same customer or message are left, since they would
+/// overtake it, and all others are tried; then the whole is an error, so that the provider repeats it.
 pub async fn receive(
     ports: &ReceivePorts<'_>,
     provider: ProviderKind,
     path_channel: Option<&AccountOwner>,
     events: Vec<Event>,
 ) -> Result<Received, StoreError> {
-    let now = ports.clock.now();
     let owners = owners(ports, provider, path_channel, &events).await?;
     let mut received = Received::default();
     let (mut names, mut messages, mut news) = (Groups::new(), Groups::new(), Groups::new());
@@ -109,7 +108,7 @@ pub async fn receive(
     }
     // One webhook may hold a customer's new name, a message under it, and what is said about that message.
     for groups in [names, messages, news] {
-        for outcome in store_all(ports, now, groups).await {
+        for outcome in store_all(ports, groups).await {
             match outcome? {
                 Outcome::Stored => received.stored += 1,
                 Outcome::Duplicate => received.duplicates += 1,
@@ -139,7 +138,7 @@ fn about(kind: &EventKind) -> &str {
     }
 }
 
-async fn store_all(ports: &ReceivePorts<'_>, now: Timestamp, groups: Groups<'_>) -> Vec<Result<Outcome, StoreError>> {
+async fn store_all(ports: &ReceivePorts<'_>, groups: Groups<'_>) -> Vec<Result<Outcome, StoreError>> {
     // Collected before it is awaited: a closure within the stream would keep the future from being `Send`.
     let stores: Vec<_> = groups
         .into_values()
@@ -147,7 +146,15 @@ async fn store_all(ports: &ReceivePorts<'_>, now: Timestamp, groups: Groups<'_>)
             let mut outcomes = Vec::with_capacity(group.len());
             let last = group.len().saturating_sub(1);
             for (position, (index, owner, kind)) in group.into_iter().enumerate() {
-                outcomes.push(store_event(ports, now, index, owner, kind, position == last).await);
+                // By the clock of this moment: when the same webhook comes twice at once, what is stored here after something
+                // that the other one stored has arrived after it.
+                let outcome = store_event(ports, ports.clock.now(), index, owner, kind, position == last).await;
+                let failed = outcome.is_err();
+                outcomes.push(outcome);
+                // What follows must not overtake it. All of it comes again.
+                if failed {
+                    break;
+                }
             }
             outcomes
         })

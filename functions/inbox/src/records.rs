@@ -14,14 +14,20 @@ use shared::{
         Caller,
         error::InboxError,
         page::{list::ConversationRows, rows::ConversationRow},
-        ports::{ChannelStore, InstallationStore},
+        ports::{ChannelStore, InboxReader, InstallationStore},
+        receive::STREAM_GRACE,
         tokens::Tokens,
     },
     media::links::Links,
-    model::ids::{ConversationId, DealId, OrganizationId, PersonId},
+    model::{
+        channel::Delivery,
+        conversation::Conversation,
+        ids::{ConversationId, DealId, OrganizationId, PersonId},
+    },
     pipedrive::{DealsApi, LeadsApi, OAuth, PersonsApi, PipelinesApi, spend::Spend},
     providers::Registry,
     records::{
+        history,
         link::{
             LinkPorts, candidates, change,
             create::{self, NewDeal, NewLead, NewPerson},
@@ -31,7 +37,7 @@ use shared::{
             settings::{self, ChangeSettings},
             told,
         },
-        ports::{AuditStore, BudgetStore, IntentStore, LinkStore},
+        ports::{AuditStore, BudgetStore, IntentStore, LinkStore, NoteStore},
         watch::ports::KnownStore,
     },
     secrets::SecretCache,
@@ -45,7 +51,9 @@ const PANELS: [&str; 3] = ["person", "deal", "organization"];
 /// All that this part of the API is made of.
 pub(crate) struct RecordsApi {
     config: Arc<Config>,
+    reader: Arc<dyn InboxReader>,
     links: Arc<dyn LinkStore>,
+    notes: Arc<dyn NoteStore>,
     known: Arc<dyn KnownStore>,
     audit: Arc<dyn AuditStore>,
     budget: Arc<dyn BudgetStore>,
@@ -79,7 +87,9 @@ impl RecordsApi {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
         Self {
             config: environment.config.clone(),
+            reader: table.clone(),
             links: table.clone(),
+            notes: table.clone(),
             known: table.clone(),
             audit: table.clone(),
             budget: table.clone(),
@@ -193,7 +203,20 @@ impl RecordsApi {
             "deal" => create::deal(ports, caller, id, &request::json::<NewDeal>(request, MAX_BODY)?).await?,
             _ => return Err(InboxError::NotFound("page")),
         };
+        if matches!(deed.as_str(), "link" | "person") {
+            self.write_past(&conversation).await?;
+        }
         Ok(response::data(look::view(ports, caller, &conversation).await?))
+    }
+
+    /// What was said before belongs on the record as well, where messages end on records.
+    async fn write_past(&self, conversation: &Conversation) -> Result<(), InboxError> {
+        let owner = self.installations.installation(conversation.company, conversation.owner).await?;
+        if owner.is_some_and(|owner| owner.delivery == Some(Delivery::Records)) {
+            let due_at = self.clock.now().plus(STREAM_GRACE);
+            history::begin(&*self.reader, &*self.notes, conversation, due_at).await?;
+        }
+        Ok(())
     }
 
     async fn file_links(&self, request: &Request) -> Result<Links, InboxError> {

@@ -94,6 +94,13 @@ impl Desk {
         self.pipedrive().idle().await;
     }
 
+    /// Somebody deletes one.
+    pub(crate) async fn delete(&self, kind: Kind, id: &str) {
+        self.world.clock.advance(Duration::from_secs(1));
+        self.pipedrive().delete(DEMO_COMPANY, DEMO_USER, kind, id).unwrap();
+        self.pipedrive().idle().await;
+    }
+
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         api(&self.world.bundle, &self.world.session, method, path, body).await
     }

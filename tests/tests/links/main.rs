@@ -4,6 +4,8 @@
 mod creating;
 mod faults;
 mod fixture;
+mod hearing;
 mod linking;
 mod settings;
 mod tenants;
+mod watching;

@@ -62,6 +62,15 @@ fn notice() -> Request {
     request(Method::DELETE, "/oauth/callback", &[], headers, Body::from(body))
 }
 
+/// Requests after which everything is done but looking after Pipedrive's webhooks. That is done again each day, and nobody is
+/// refused for it.
+const ESSENTIAL: usize = 4;
+
+/// Whether a caller who was answered well, or was not, heard what is true.
+fn is_told(well: bool, at: usize, fault: Fault) -> bool {
+    if at < ESSENTIAL { well == (fault == Fault::Repeat) } else { well || fault != Fault::Repeat }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_with_a_fault_at_any_step_leaves_no_tokens_and_no_channel_served() {
     let (world, wire) = (World::start().await, Wire::default());
@@ -75,7 +84,7 @@ async fn a_removal_with_a_fault_at_any_step_leaves_no_tokens_and_no_channel_serv
         assert_eq!(conversations(&world, channel).await.status, 200);
         wire.reset(Some((at, fault)));
         let status = call(&world, &wire, "oauth-callback", notice()).await;
-        assert_eq!(status == 200, fault == Fault::Repeat, "{fault:?} at {at}: {status}");
+        assert!(is_told(status == 200, at, fault), "{fault:?} at {at}: {status}");
 
         wire.reset(None);
         assert_eq!(call(&world, &wire, "oauth-callback", notice()).await, 200, "{fault:?} at {at}");
@@ -158,7 +167,7 @@ async fn a_return_with_a_fault_at_any_step_ends_with_the_channel_served() {
         let request = consented(&world).await;
         wire.reset(Some((at, fault)));
         let status = call(&world, &wire, "oauth-callback", request).await;
-        assert_eq!(status == 302, fault == Fault::Repeat, "{fault:?} at {at}: {status}");
+        assert!(is_told(status == 302, at, fault), "{fault:?} at {at}: {status}");
 
         // Its code is used: the user consents once more.
         wire.reset(None);

@@ -4,7 +4,7 @@ use futures_util::future::{join_all, try_join_all};
 use shared::{
     inbox::ports::{InboxReader, NewMessage, OutboxStore, ReceiveStore, Reference, StoreOutcome},
     model::{
-        conversation::{Conversation, MAX_OUTBOX},
+        conversation::{Conversation, Glimpse, MAX_OUTBOX},
         ids::ChannelId,
         message::{Direction, Message},
         status::Status,
@@ -25,6 +25,14 @@ async fn a_first_message_makes_the_conversation() {
         last_at: at(5),
         unread: 1,
         outbox: [(new.message.id.place(), new.stamp.unwrap())].into(),
+        last: Some(Glimpse {
+            place: new.message.id.place(),
+            direction: Direction::In,
+            text: new.message.text.clone(),
+            file: None,
+            deleted: false,
+        }),
+        changed_at: Some(at(5)),
         ..conversation.clone()
     };
     assert_eq!(stored, expected);

@@ -84,7 +84,7 @@ pub struct DealFilter {
 pub trait DealsApi: Send + Sync {
     /// `GET /deals/{id}`. A deleted one is [`PipedriveError::NotFound`].
     async fn deal(&self, access: &Access, id: DealId) -> Result<Deal, PipedriveError>;
-    /// `GET /deals` by id, at most [`MAX_BATCH`].
+    /// `GET /deals` by id, at most [`MAX_BATCH`](crate::pipedrive::MAX_BATCH).
     async fn deals(
         &self,
         access: &Access,

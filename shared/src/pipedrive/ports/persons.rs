@@ -102,11 +102,11 @@ pub struct PersonFields {
 pub trait PersonsApi: Send + Sync {
     /// `GET /persons/{id}`. A deleted one is [`PipedriveError::NotFound`].
     async fn person(&self, access: &Access, id: PersonId) -> Result<Person, PipedriveError>;
-    /// `GET /persons` by id, at most [`MAX_BATCH`].
+    /// `GET /persons` by id, at most [`MAX_BATCH`](crate::pipedrive::MAX_BATCH).
     async fn persons(&self, access: &Access, after: Option<&str>, limit: usize) -> Result<Batch<Person>, PipedriveError>;
     /// `GET /persons` by the time of their creation, newest first. Unlike a search, it knows a person at once.
     async fn newest_persons(&self, access: &Access, limit: usize) -> Result<Vec<Person>, PipedriveError>;
-    /// `GET /persons` of an organization, at most [`MAX_BATCH`].
+    /// `GET /persons` of an organization, at most [`MAX_BATCH`](crate::pipedrive::MAX_BATCH).
     async fn persons_of(
         &self,
         access: &Access,

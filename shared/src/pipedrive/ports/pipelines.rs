@@ -35,11 +35,11 @@ pub struct Stage {
 /// Pipelines and their stages. Deleted ones are left out, and [`PipedriveError::NotFound`].
 #[async_trait]
 pub trait PipelinesApi: Send + Sync {
-    /// `GET /pipelines`, at most [`MAX_BATCH`].
+    /// `GET /pipelines`, at most [`MAX_BATCH`](crate::pipedrive::MAX_BATCH).
     async fn pipelines(&self, access: &Access) -> Result<Vec<Pipeline>, PipedriveError>;
     /// `GET /pipelines/{id}`.
     async fn pipeline(&self, access: &Access, id: PipelineId) -> Result<Pipeline, PipedriveError>;
-    /// `GET /stages` of a pipeline, at most [`MAX_BATCH`].
+    /// `GET /stages` of a pipeline, at most [`MAX_BATCH`](crate::pipedrive::MAX_BATCH).
     async fn stages(&self, access: &Access, pipeline: PipelineId) -> Result<Vec<Stage>, PipedriveError>;
     /// `GET /stages/{id}`.
     async fn stage(&self, access: &Access, id: StageId) -> Result<Stage, PipedriveError>;

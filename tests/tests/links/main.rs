@@ -8,4 +8,3 @@ mod hearing;
 mod linking;
 mod settings;
 mod tenants;
-mod watching;

@@ -1,13 +1,7 @@
 //! Pipedrive asks again for what is being sent already: the customer reads it once, and both questions have one answer. Who
 //! writes the same twice is read twice.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::Method;
 use lambda_http::Body;
@@ -22,7 +16,6 @@ use serde_json::Value;
 use shared::{
     environment::Environment,
     http::HttpFunction,
-    inbox::ports::InboxReader,
     model::ids::{ChannelId, ConversationId},
 };
 
@@ -64,33 +57,6 @@ async fn stuck(world: &World, id: &ConversationId, text: &str) -> (Gate, tokio::
     let first = apart(async move || post(&environment, &channel, &conversation, &text).await);
     until("the provider has it", || sent(world) > before).await;
     (gate, first)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_question_while_the_first_is_under_way_sends_nothing() {
-    let world = World::start().await;
-    let id = chat(&world).await;
-    let (gate, first) = stuck(&world, &id, "the answer").await;
-    let environment = world.bundle.environment();
-    let answered = Arc::new(AtomicBool::new(false));
-    let again = {
-        let (environment, channel, id, answered) = (environment.clone(), channel(&world), id.clone(), answered.clone());
-        tokio::spawn(async move {
-            let answer = post(&environment, &channel, &id, "the answer").await;
-            answered.store(true, Ordering::SeqCst);
-            answer
-        })
-    };
-    // What says something else does not wait.
-    assert_eq!(post(environment, &channel(&world), &id, "another answer").await.0, 200);
-    assert!(!answered.load(Ordering::SeqCst), "nobody knows yet what to answer");
-    gate.open();
-    let (first, again) = (first.await.unwrap(), again.await.unwrap());
-    assert_eq!((first.0, &first), (200, &again), "one answer");
-    let parts = world.bundle.graph().sent().into_iter().filter(|sent| sent.text.contains("the answer")).count();
-    assert_eq!(parts, 1, "and one message");
-    let stored = environment.table().messages(&id, None, 10).await.unwrap().items;
-    assert_eq!(stored.len(), 3, "a question and two answers: {stored:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

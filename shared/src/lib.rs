@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod crm;
 pub mod environment;
+pub mod hex;
 pub mod http;
 pub mod inbox;
 pub mod media;

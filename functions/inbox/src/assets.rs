@@ -3,7 +3,7 @@
 //! (icons, which Pipedrive remembers, and the look of the small pages of other functions) is served without it too, and asked
 //! for again after an hour.
 
-use std::{fmt::Write, io::Write as _, sync::OnceLock};
+use std::{io::Write, sync::OnceLock};
 
 use aws_lc_rs::digest;
 use flate2::{Compression, write::GzEncoder};
@@ -13,6 +13,7 @@ use http::{
 };
 use lambda_http::Body;
 use shared::{
+    hex::hex,
     http::{Response, response},
     model::channel::ProviderKind,
 };
@@ -35,7 +36,6 @@ macro_rules! assets {
 }
 
 assets! {
-    STYLE "page.css"
     STYLE "base.css"
     STYLE "inbox.css"
     STYLE "setup.css"
@@ -96,7 +96,7 @@ fn version() -> &'static str {
             context.update(&contents.len().to_le_bytes());
             context.update(contents);
         }
-        hex(context.finish().as_ref())
+        hex(&context.finish().as_ref()[..8])
     })
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn serve(name: &str, named_version: Option<&str>, headers: &HeaderMap
     };
     // A page of an earlier release still finds its way; what it gets is this release's, and not for good.
     let keep = if named_version == Some(version()) { KEEP_FOR_GOOD } else { KEEP };
-    let tag = format!("\"{}\"", hex(digest::digest(&digest::SHA256, contents).as_ref()));
+    let tag = format!("\"{}\"", hex(&digest::digest(&digest::SHA256, contents).as_ref()[..8]));
     let known = headers.get(IF_NONE_MATCH).is_some_and(|value| value.to_str().is_ok_and(|tags| tags.contains(&tag)));
     let packed = asset.filter(|_| accepts_gzip(headers)).and_then(packed);
     let (status, body) = match packed {
@@ -148,15 +148,6 @@ fn pack(contents: &[u8]) -> Option<Vec<u8>> {
 fn icon(name: &str) -> Option<&'static [u8]> {
     let provider = name.strip_prefix("icon-")?.strip_suffix(".png")?;
     provider.parse().ok().map(ProviderKind::icon)
-}
-
-fn hex(hash: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in hash.iter().take(8) {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -234,14 +225,14 @@ mod tests {
 
     #[test]
     fn a_browser_that_has_it_does_not_get_it_again() {
-        let first = served("page.css");
+        let first = served("base.css");
         assert_eq!(first.headers()[CACHE_CONTROL], KEEP_FOR_GOOD);
         let tag = first.headers()[ETAG].clone();
-        let again = serve("page.css", None, &HeaderMap::from_iter([(IF_NONE_MATCH, tag)])).unwrap();
+        let again = serve("base.css", None, &HeaderMap::from_iter([(IF_NONE_MATCH, tag)])).unwrap();
         assert_eq!((again.status(), again.body().is_empty()), (StatusCode::NOT_MODIFIED, true));
-        let other = serve("page.css", None, &HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("\"0\""))])).unwrap();
+        let other = serve("base.css", None, &HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("\"0\""))])).unwrap();
         assert_eq!((other.status(), &other.headers()[CACHE_CONTROL]), (StatusCode::OK, &HeaderValue::from_static(KEEP)));
-        assert_eq!(serve("page.css", Some("other"), &HeaderMap::new()).unwrap().headers()[CACHE_CONTROL], KEEP);
+        assert_eq!(serve("base.css", Some("other"), &HeaderMap::new()).unwrap().headers()[CACHE_CONTROL], KEEP);
         assert!(serve("../src/lib.rs", None, &HeaderMap::new()).is_none());
     }
 

@@ -4,7 +4,7 @@
 //! The count is a single point in time, until which the calls so far are worked off at the limit's pace (the generic cell
 //! rate algorithm); it may lie ahead of now by as many calls as the key may make at once.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use aws_lc_rs::{constant_time, digest};
 
@@ -12,10 +12,13 @@ use super::{
     error::CrmError,
     ports::{KeyStore, Spent},
 };
-use crate::model::{
-    api_key::{ApiKey, RateLimit, SecretHash},
-    ids::KeyId,
-    time::Timestamp,
+use crate::{
+    hex::hex,
+    model::{
+        api_key::{ApiKey, RateLimit, SecretHash},
+        ids::KeyId,
+        time::Timestamp,
+    },
 };
 
 /// Begins every key, so that scanners of leaked secrets know one when they see it.
@@ -55,15 +58,6 @@ pub(super) fn written(id: &KeyId, secret: &str) -> String {
 /// What is stored of a secret. It is random and long, so a plain hash of it can't be undone.
 pub(super) fn hash(secret: &str) -> SecretHash {
     SecretHash(hex(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref()))
-}
-
-/// Bytes in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 /// Lets the key in the header in without counting or writing anything.

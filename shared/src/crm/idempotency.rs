@@ -6,11 +6,10 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 
 use super::{
-    access::hex,
     error::CrmError,
     ports::{Attempt, Begun, IdempotencyStore, StoredAnswer},
 };
-use crate::{clock::Clock, model::ids::KeyId, telemetry};
+use crate::{clock::Clock, hex::hex, model::ids::KeyId, telemetry};
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_hours(24);

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::{SendPorts, SendRequest};
 use crate::{
+    hex::hex,
     inbox::{error::InboxError, ports::StoreError},
     model::{
         ids::{ConversationId, MessageId},
@@ -45,7 +46,7 @@ pub(super) fn fingerprint(vault: &Vault, to: &ConversationId, request: &SendRequ
         context.update(&part.len().to_be_bytes());
         context.update(part);
     }
-    Ok(context.sign().as_ref()[..16].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+    Ok(hex(&context.sign().as_ref()[..16]))
 }
 
 /// Waits for how the first one ended. None if it was certainly not sent, so that this one may be.

@@ -13,7 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use super::connect::OVERRIDES;
-use crate::providers::{RawWebhook, WebhookRefused};
+use crate::{
+    hex::hex,
+    providers::{RawWebhook, WebhookRefused},
+};
 
 const SIGNATURE: &str = "x-twilio-signature";
 /// The hash of a body that is no form, in the address's query.
@@ -71,10 +74,6 @@ fn body_hash(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let (_, hash) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == BODY_HASH)?;
     Some(hash.into_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Each field's name and value, sorted by name; several values of one name once each, sorted.

@@ -3,7 +3,7 @@
 //! "Webhooks v2"). All of them carry one password of the company's; a webhook that is not written down here may carry another
 //! one, and is replaced.
 
-use std::{collections::BTreeSet, fmt::Write, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_lc_rs::rand;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::ports::WatchStore;
 use crate::{
     clock::Clock,
+    hex::hex,
     inbox::{as_user::AsUser, error::InboxError, ports::StoreError, tokens::Tokens},
     model::{
         channel::Delivery,
@@ -65,7 +66,10 @@ pub enum Kept {
 /// brought there.
 pub async fn keep_due(ports: &KeepPorts<'_>, limit: usize) -> Result<(usize, usize), StoreError> {
     let (mut kept, mut failed) = (0, 0);
-    for company in ports.watches.watches_due(ports.clock.now(), limit).await? {
+    let now = ports.clock.now();
+    for company in ports.watches.watches_due(now, limit).await? {
+        // First of all it is put off, so that those that fail do not keep the others from their turn.
+        ports.watches.watch_from(company, now.plus(EACH_DAY)).await?;
         match keep(ports, company).await {
             Ok(_) => kept += 1,
             Err(error) => {
@@ -156,12 +160,7 @@ fn opened(vault: &Vault, watch: Watch) -> Result<(Watch, SecretString), InboxErr
 fn random_password() -> Result<SecretString, SealError> {
     let mut bytes = [0; PASSWORD];
     rand::fill(&mut bytes).map_err(|_| SealError::Broken)?;
-    let mut text = String::with_capacity(2 * PASSWORD);
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(SecretString::from(text))
+    Ok(SecretString::from(hex(&bytes)))
 }
 
 async fn keep_with(

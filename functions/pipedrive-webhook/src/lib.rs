@@ -63,7 +63,8 @@ impl Function {
         }
         let company = self.company(&request).await?;
         let Ok(body) = request::take_body(&mut request, MAX_BODY) else {
-            return Ok(error::too_large());
+            tracing::warn!(%company, "a webhook is too large to be read");
+            return Ok(response::success());
         };
         match events::parse(&body) {
             Ok(news) if news.company == company => {

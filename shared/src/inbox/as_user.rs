@@ -80,6 +80,9 @@ impl<'a> AsUser<'a> {
             PipedriveError::RateLimited { retry_after } => {
                 InboxError::RateLimited { retry_at: self.tokens.clock.now().plus(retry_after.unwrap_or(BURST)) }
             }
+            PipedriveError::BudgetSpent { probe_after } => {
+                InboxError::RateLimited { retry_at: self.tokens.clock.now().plus(probe_after) }
+            }
             error => InboxError::Pipedrive(error),
         }
     }

@@ -112,6 +112,27 @@ impl Link {
         let records = Records { person: Some(person), deal, lead: None };
         Self { records, refused: false, owner: None, looked_at: None, ..self.clone() }
     }
+
+    /// The same without a record that is gone; none if it does not have it. With a person goes what hung on them, except a deal
+    /// that a salesperson pinned; with a deal, that it was pinned.
+    #[must_use]
+    pub fn without(&self, gone: &RecordRef) -> Option<Self> {
+        let mut left = self.clone();
+        match gone {
+            RecordRef::Person(id) if self.records.person == Some(*id) => {
+                let deal = self.records.deal.filter(|_| self.deal_by == Chosen::Hand);
+                left.records = Records { person: None, deal, lead: None };
+            }
+            RecordRef::Deal(id) if self.records.deal == Some(*id) => {
+                left.records.deal = None;
+                left.deal_by = Chosen::Itself;
+            }
+            RecordRef::Lead(id) if self.records.lead.as_ref() == Some(id) => left.records.lead = None,
+            _ => return None,
+        }
+        left.looked_at = None;
+        Some(left)
+    }
 }
 
 /// What is made of a customer whom Pipedrive does not know.
@@ -243,8 +264,6 @@ pub enum Why {
     Known,
     /// Pipedrive's search found them by phone.
     Phone,
-    /// Pipedrive's search found them by e-mail address.
-    Email,
     /// Several persons have the number or address; this one was taken.
     Ambiguous {
         /// The others.
@@ -263,8 +282,6 @@ pub enum Why {
     },
     /// The channel's settings do not ask for it.
     Setting,
-    /// A salesperson unlinked the conversation earlier.
-    Refused,
     /// It is gone in Pipedrive.
     Gone,
     /// Pipedrive refused it, with this code.
@@ -381,6 +398,21 @@ mod tests {
         assert_eq!(chosen.moved_to(PersonId(9)).records, Records { person: Some(PersonId(9)), ..Records::default() });
         assert_eq!(pinned.moved_to(PersonId(9)).records.deal, Some(DealId(2)));
         assert_eq!(chosen.moved_to(PersonId(1)), Link { refused: false, ..chosen });
+    }
+
+    #[test]
+    fn what_hung_on_a_record_that_is_gone_goes_with_it() {
+        let lead = LeadId::parse("adf21080-0e10-11eb-879b-05d71fb426ec").unwrap();
+        let records = Records { person: Some(PersonId(1)), deal: Some(DealId(2)), lead: Some(lead.clone()) };
+        let pinned = Link { records, deal_by: Chosen::Hand, ..Link::default() };
+        let chosen = Link { deal_by: Chosen::Itself, ..pinned.clone() };
+        let person = RecordRef::Person(PersonId(1));
+        assert_eq!(chosen.without(&person).unwrap().records, Records::default());
+        assert_eq!(pinned.without(&person).unwrap().records, Records { deal: Some(DealId(2)), ..Records::default() });
+        let unpinned = pinned.without(&RecordRef::Deal(DealId(2))).unwrap();
+        assert_eq!((unpinned.records.deal, unpinned.deal_by, unpinned.person()), (None, Chosen::Itself, Some(PersonId(1))));
+        assert_eq!(pinned.without(&RecordRef::Lead(lead)).unwrap().records.lead, None);
+        assert_eq!(pinned.without(&RecordRef::Deal(DealId(3))), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::work::{Stop, Work};
 use crate::{
     model::{
         conversation::Conversation,
-        record::{Deed, Link, RecordRef, Records, Why},
+        record::{Deed, RecordRef, Why},
     },
     pipedrive::error::PipedriveError,
 };
@@ -29,15 +29,8 @@ pub(super) async fn unlink(work: &Work<'_>, conversation: &Conversation) -> Resu
     }
     let entries: Vec<_> = gone.iter().map(|record| work.entry(Deed::Unlinked, Some(record.clone()), Why::Gone)).collect();
     let change = |seen: &Conversation| {
-        let stays = |record: RecordRef| !gone.contains(&record);
-        let records = Records {
-            person: seen.record.records.person.filter(|id| stays(RecordRef::Person(*id))),
-            deal: seen.record.records.deal.filter(|id| stays(RecordRef::Deal(*id))),
-            lead: seen.record.records.lead.clone().filter(|id| stays(RecordRef::Lead(id.clone()))),
-        };
-        // Whoever is deleted takes the rest along: the customer is looked for anew.
-        let records = if records.person.is_none() { Records::default() } else { records };
-        Some(Link { records, looked_at: None, ..seen.record.clone() })
+        let left = gone.iter().fold(seen.record.clone(), |link, record| link.without(record).unwrap_or(link));
+        (left != seen.record).then_some(left)
     };
     work.relink(conversation, &entries, change).await?;
     Ok(true)

@@ -19,7 +19,7 @@ use crate::{
         day::Day,
         ids::NoteId,
         message::{Message, Sending},
-        record::{AuditEntry, Deed, Note, NoteState, Why},
+        record::{AuditEntry, Deed, Note, NoteState, Records, Why},
         time::Timestamp,
     },
     pipedrive::{MAX_BATCH, error::PipedriveError},
@@ -77,15 +77,16 @@ impl Writing<'_> {
             let mut messages = notes.messages_between(&self.conversation.id, start, end).await?;
             messages.retain(|message| is_ready(message, now));
             let wanted = pack::pack(&self.scene(), self.day, &messages, &known);
-            let changed: Vec<Wanted> = wanted.into_iter().filter(|wanted| is_changed(wanted, &known)).collect();
+            let changed: Vec<Wanted> =
+                wanted.into_iter().filter(|wanted| is_changed(wanted, &known, &self.conversation.record.records)).collect();
             if changed.is_empty() {
                 return Ok(Outcome::Written);
             }
             if let Some(until) = self.due(&known, end).filter(|due| *due > now) {
                 return Ok(Outcome::Later(until));
             }
-            if known.is_empty() {
-                self.write_history(start).await?;
+            if known.iter().all(is_history_begun) {
+                self.write_history(start, known.first()).await?;
             }
             let mut all = true;
             for wanted in &changed {
@@ -123,15 +124,16 @@ impl Writing<'_> {
         Some(if left < 2 * WRITE { last } else { written.plus(self.governor.interval(left)).min(last) })
     }
 
-    /// What was written before this bundle began to write notes of the conversation.
-    async fn write_history(&mut self, until: Timestamp) -> Result<(), Stop> {
+    /// What was written before this bundle began to write notes of the conversation. `begun` is a note of it of which nobody knows
+    /// whether it is there.
+    async fn write_history(&mut self, until: Timestamp, begun: Option<&Note>) -> Result<(), Stop> {
         let work = self.work;
-        if !work.ports.notes.all_notes(&self.conversation.id).await?.is_empty() {
+        if work.ports.notes.all_notes(&self.conversation.id).await?.len() > usize::from(begun.is_some()) {
             return Ok(());
         }
         let past = super::history::before(work, self.conversation, until).await?;
         let Some(wanted) = pack::history(&self.scene(), self.day, &past) else { return Ok(()) };
-        self.put(&wanted, None).await?;
+        self.put(&wanted, begun).await?;
         Ok(())
     }
 
@@ -213,9 +215,14 @@ fn is_ready(message: &Message, now: Timestamp) -> bool {
     !matches!(message.sending, Sending::Underway { .. }) && !fetch::is_under_way(message, now)
 }
 
-fn is_changed(wanted: &Wanted, known: &[Note]) -> bool {
+/// Whether a note says something else, or hangs on other records.
+fn is_changed(wanted: &Wanted, known: &[Note], on: &Records) -> bool {
     let written = known.iter().find(|note| note.part == wanted.part && note.state == NoteState::Written);
-    written.is_none_or(|note| note.digest != wanted.digest)
+    written.is_none_or(|note| note.digest != wanted.digest || note.on != *on)
+}
+
+fn is_history_begun(note: &Note) -> bool {
+    note.part == HISTORY && note.state == NoteState::Intended
 }
 
 /// Creates a note, unless an earlier try did. None if Pipedrive refused because a linked record is gone.

@@ -72,31 +72,35 @@ impl Scene<'_> {
         };
         let mut gist = format!("<p><i>{}</i> <b>{}:</b> ", self.zone.time(message.sent_at), encode_text(who));
         gist.push_str(&text(message));
+        let mut html = gist.clone();
         if message.deleted_at.is_none() {
-            self.files(&mut gist, message);
+            self.files(&mut html, &mut gist, message);
         }
+        let mut end = String::new();
         if message.status == Status::Failed {
-            gist.push_str("<br><b>Not delivered");
+            end.push_str("<br><b>Not delivered");
             if let Some(failure) = &message.failure {
-                let _ = write!(gist, ": {}", encode_text(&failure.text));
+                let _ = write!(end, ": {}", encode_text(&failure.text));
             }
-            gist.push_str("</b>");
+            end.push_str("</b>");
         }
         let tick = match (message.direction, message.status) {
             (Direction::Out, Status::Delivered) => " <i>(delivered)</i>",
             (Direction::Out, Status::Read) => " <i>(read)</i>",
             _ => "",
         };
-        Line { html: format!("{gist}{tick}</p>"), gist }
+        Line { html: format!("{html}{end}{tick}</p>"), gist: gist + &end }
     }
 
-    fn files(&self, html: &mut String, message: &Message) {
+    /// Links to the files. Their addresses change from day to day, which is nothing to write a note anew for.
+    fn files(&self, html: &mut String, gist: &mut String, message: &Message) {
         for (position, file) in message.attachments.iter().enumerate() {
             if let FileState::Stored { .. } = file.file {
                 let to = self.links.to(&Target::File { message: message.id.clone(), position, preview: false });
                 let name = file.name.clone().unwrap_or_else(|| file.kind.word().to_owned());
                 let (to, name) = (encode_double_quoted_attribute(&to), encode_text(&name));
                 let _ = write!(html, "<br><a href=\"{to}\">{name}</a>");
+                let _ = write!(gist, "<br>{name}");
             }
         }
     }

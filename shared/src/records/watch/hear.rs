@@ -85,7 +85,7 @@ impl Hearing<'_> {
 
     async fn deleted(&mut self, record: &RecordRef, phones: &[String]) -> Result<(), StoreError> {
         for id in self.linked_to(record).await? {
-            self.relink(&id, Deed::Unlinked, record, Why::Gone, |conversation| without(&conversation.record, record)).await?;
+            self.relink(&id, Deed::Unlinked, record, Why::Gone, |conversation| conversation.record.without(record)).await?;
         }
         if let RecordRef::Person(person) = record {
             self.end_ways(*person, phones).await?;
@@ -160,7 +160,7 @@ impl Hearing<'_> {
             }
             RecordRef::Lead(_) if !told.open => {
                 for id in &linked {
-                    let left = |conversation: &Conversation| without(&conversation.record, &told.record);
+                    let left = |conversation: &Conversation| conversation.record.without(&told.record);
                     self.relink(id, Deed::Unlinked, &told.record, Why::Closed, left).await?;
                 }
             }
@@ -256,25 +256,4 @@ fn renamed(records: &Records, into: &RecordRef) -> Records {
         RecordRef::Lead(id) => records.lead = Some(id.clone()),
     }
     records
-}
-
-/// The link without a record that is gone; none if it does not have it. With the person goes what was chosen because of them.
-fn without(link: &Link, gone: &RecordRef) -> Option<Link> {
-    let mut left = link.clone();
-    match gone {
-        RecordRef::Person(id) if link.records.person == Some(*id) => {
-            left.records.person = None;
-            if link.deal_by == Chosen::Itself {
-                left.records.deal = None;
-            }
-        }
-        RecordRef::Deal(id) if link.records.deal == Some(*id) => {
-            left.records.deal = None;
-            left.deal_by = Chosen::Itself;
-        }
-        RecordRef::Lead(id) if link.records.lead.as_ref() == Some(id) => left.records.lead = None,
-        _ => return None,
-    }
-    left.looked_at = None;
-    Some(left)
 }

@@ -27,7 +27,7 @@ let changedAt = 0;
 let reading = null;
 let showRecord;
 
-const path = (rest = '') => `/inbox/api/conversations/${encodeURIComponent(conversation)}${rest}`;
+const path = (rest = '', id = conversation) => `/inbox/api/conversations/${encodeURIComponent(id)}${rest}`;
 const sorted = () => [...messages.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 const atEnd = () => $('messages').scrollHeight - $('messages').scrollTop - $('messages').clientHeight < NEAR;
 
@@ -80,6 +80,10 @@ async function read() {
         const limit = Math.min(MOST, Math.max(PAGE, messages.size));
         const thread = await api('GET', withQuery(path(), { limit }));
         if (conversation !== id) return;
+        const newest = sorted().at(-1)?.id;
+        const isApart = Boolean(thread.after) && Boolean(newest) && thread.messages.every((message) => message.id > newest);
+        // More came than is read at once: what is between is read on from here.
+        if (isApart) messages = new Map();
         if (messages.size === 0) older = thread.after ?? null;
         changedAt = thread.conversation.changed_at;
         learn(thread.conversation);
@@ -99,11 +103,18 @@ async function read() {
   return turn.done;
 }
 
+/** A conversation is no more. */
+function leave(id) {
+  forget(id);
+  if (conversation !== id) return;
+  state.openId = null;
+  closeChat();
+  $('page').dataset.view = 'list';
+}
+
 function failedToRead(id, error) {
   if (error instanceof ApiError && error.status === 404) {
-    forget(id);
-    state.openId = null;
-    closeChat();
+    leave(id);
     toast(t('conversationGone'));
   } else {
     toast(error.message, 'bad');
@@ -256,11 +267,8 @@ async function remove() {
   const { name } = state.conversations.get(id);
   if (!(await confirmed(t('deleteTitle'), t('deleteText', { name }), t('delete')))) return;
   try {
-    await api('DELETE', path());
-    forget(id);
-    state.openId = null;
-    if (conversation === id) closeChat();
-    $('page').dataset.view = 'list';
+    await api('DELETE', path('', id));
+    leave(id);
     $('list').focus();
     toast(t('isDeleted'));
   } catch (error) {

@@ -25,6 +25,8 @@ let hooks;
 const waiting = new Map();
 
 const isOver = () => Boolean(row?.reply_by) && timeLeft(row.reply_by) === null;
+/** Only templates go out. A provider without them may still take what comes late, and says so itself if it does not. */
+const isLocked = () => isOver() && Boolean(channel?.templates);
 const keep = debounced((id, text) => keepDraft(id, text), 300);
 
 /** Takes the composer to a conversation. */
@@ -51,14 +53,15 @@ export function showWindow(known) {
   const left = until && timeLeft(until);
   const over = isOver();
   const templates = Boolean(channel?.templates);
-  $('composer').classList.toggle('over', over);
+  $('composer').classList.toggle('over', isLocked());
   $('window').classList.toggle('soon', Boolean(left) && new Date(until) - Date.now() < SOON_MS);
   say($('window'), until && !over ? t('windowLeft', { left }) : null);
   say($('window-over'), over ? t(templates ? 'windowOverTemplates' : 'windowOver', { name: row.name }) : null);
   $('use-template').hidden = !templates;
   $('over-template').hidden = !over || !templates;
-  for (const id of ['text', 'attach', 'emoji']) $(id).disabled = over;
-  $('text').placeholder = over ? t('onlyTemplates') : t('write', { channel: channel?.name ?? '' });
+  const locked = isLocked();
+  for (const id of ['text', 'attach', 'emoji']) $(id).disabled = locked;
+  $('text').placeholder = locked ? t('onlyTemplates') : t('write', { channel: channel?.name ?? '' });
   update();
 }
 
@@ -80,7 +83,7 @@ function update() {
   const tooLong = length > most;
   say($('length'), length > most * 0.9 ? t('length', { n: length, most }) : null);
   $('length').classList.toggle('bad', tooLong);
-  $('send').disabled = empty || tooLong || sending || isOver() || !(uploads?.isReady ?? true);
+  $('send').disabled = empty || tooLong || sending || isLocked() || !(uploads?.isReady ?? true);
 }
 
 function grow() {
@@ -117,16 +120,18 @@ async function send() {
   update();
   // The next message may be typed while this one is under way.
   $('text').value = '';
+  keepDraft(id, '');
   grow();
   try {
     await post({ text, files: mine.taken });
     mine.clear();
-    keepDraft(id, conversation === id ? $('text').value : '');
+    if (conversation === id) keepDraft(id, $('text').value);
   } catch (error) {
     toast(error.message, 'bad');
-    // Nothing was stored: the text is given back.
-    if (conversation === id && !$('text').value) $('text').value = text;
-    else keepDraft(id, text);
+    // The text is given back, before what was typed meanwhile.
+    const whole = (typed) => (typed ? `${text}\n${typed}` : text);
+    if (conversation === id) $('text').value = whole($('text').value);
+    else keepDraft(id, whole(draftOf(id)));
     hooks.conversationChanged();
   } finally {
     sending = false;
@@ -146,7 +151,7 @@ function template() {
 }
 
 function takeFiles(list) {
-  if (isOver() || !conversation || list.length === 0) return false;
+  if (isLocked() || !conversation || list.length === 0) return false;
   uploads.add(list);
   $('text').focus();
   return true;

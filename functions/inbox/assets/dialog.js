@@ -71,6 +71,7 @@ export function confirmed(title, text, action) {
 
 /** A menu below a button: arrow keys within, Escape closes it. `items` are `{label, icon, danger, act}` or `{label, checked, act}`. */
 export function menu(button, items) {
+  if (button.getAttribute('aria-expanded') === 'true') return;
   const close = (focus) => {
     box.remove();
     button.setAttribute('aria-expanded', 'false');

@@ -9,9 +9,7 @@ export const opened = {
   company: query.get('companyId'),
   user: query.get('userId'),
   resource: query.get('resource'),
-  selected: (query.get('selectedIds') ?? '').split(',').filter(Boolean),
   installed: query.has('installed'),
-  conversation: query.get('conversation'),
 };
 
 let sdk = null;

@@ -27,7 +27,6 @@ const PATHS = {
   open: 'M8 4H4v12h12v-4M11 3.5h5.5V9M16 4l-7 7',
   more: 'M10 4.5v.1M10 10v.1M10 15.5v.1',
   down: 'M10 4v11.5M5 10.5l5 5 5-5',
-  chevron: 'M6 8l4 4 4-4',
   archive: 'M3 4h14v3.5H3zM4.5 7.5V16h11V7.5M8 11h4',
   inbox: 'M3.5 11.5 5.5 4h9l2 7.5V16h-13zM3.5 11.5h4l1 2h3l1-2h4',
   trash: 'M4 6h12M8 6V3.5h4V6M5.5 6l.8 10.5h7.4L14.5 6M8.5 9v4.5M11.5 9v4.5',

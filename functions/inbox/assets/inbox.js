@@ -83,6 +83,7 @@ function keys(event) {
 
 function outside(title, text, { connect = false } = {}) {
   $('page').hidden = true;
+  $('splash').hidden = true;
   $('outside').hidden = false;
   $('outside-title').textContent = title;
   $('outside-text').textContent = text;
@@ -137,7 +138,6 @@ async function run() {
     $('announce').textContent = t('arrived', { name: row.name });
     if (popup() && !opened.resource) command('show_floating_window', { conversation: row.id });
   });
-  if (opened.conversation) await open(opened.conversation);
   return undefined;
 }
 

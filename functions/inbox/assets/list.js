@@ -177,5 +177,3 @@ export function neighbour(step) {
   const at = state.listed.indexOf(state.openId);
   return state.listed[at + step] ?? null;
 }
-
-export const redrawList = () => draw();

@@ -248,11 +248,6 @@ impl PipedriveSim {
         }
     }
 
-    /// In which time zone a company's users are. Until then they are in Europe/Berlin.
-    pub fn set_time_zone(&self, company: CompanyId, name: &str) {
-        self.world().time_zones.insert(company, name.to_owned());
-    }
-
     /// The next `times` requests of this kind meet the fault.
     pub fn inject(&self, call: Call, fault: Fault, times: usize) {
         self.world().faults.extend(std::iter::repeat_n((call, fault), times));

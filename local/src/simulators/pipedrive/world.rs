@@ -25,7 +25,7 @@ use super::{
 };
 
 /// The time zone of users.
-const TIME_ZONE: &str = "Europe/Berlin";
+pub(super) const TIME_ZONE: &str = "Europe/Berlin";
 
 /// Everything, behind one lock that is never held while waiting.
 pub(super) struct World {
@@ -41,8 +41,6 @@ pub(super) struct World {
     pub(super) records: HashMap<CompanyId, Records>,
     pub(super) meter: Meter,
     pub(super) outgoing: Outgoing,
-    /// Those of companies that have another one than [`TIME_ZONE`].
-    pub(super) time_zones: HashMap<CompanyId, String>,
     pub(super) faults: VecDeque<(Call, Fault)>,
     pub(super) arrived: HashMap<Call, usize>,
     pub(super) violations: Vec<String>,
@@ -190,7 +188,6 @@ impl World {
             records: HashMap::new(),
             meter: Meter::default(),
             outgoing: Outgoing::default(),
-            time_zones: HashMap::new(),
             faults: VecDeque::new(),
             arrived: HashMap::new(),
             violations: Vec::new(),
@@ -200,11 +197,6 @@ impl World {
     pub(super) fn user(&self, company: CompanyId, user: UserId) -> Option<(&Company, &User)> {
         let company = self.companies.get(&company)?;
         Some((company, company.users.iter().find(|u| u.id == user)?))
-    }
-
-    /// The time zone of a company's users.
-    pub(super) fn time_zone(&self, company: CompanyId) -> &str {
-        self.time_zones.get(&company).map_or(TIME_ZONE, String::as_str)
     }
 
     /// The app's one callback URL.

@@ -70,7 +70,7 @@ const COMMANDS = {
   open_modal: () => ({ status: "closed" }),
   redirect_to: ({ view, id }) => {
     if (view === "settings") open("settings");
-    else if (view === "contacts") location.assign(`records#${id}`);
+    else if (view === "contacts") location.assign(`records#person/${id}`);
   },
 };
 

@@ -25,13 +25,21 @@ struct Inner {
     opened: Condvar,
 }
 
-/// The gate. Clones are the same one.
-#[derive(Clone)]
+/// The gate. It opens at the latest when it is dropped, so that a test that fails ends at once.
 pub struct Gate(Arc<Inner>);
 
-impl std::fmt::Debug for Gate {
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.open();
+    }
+}
+
+/// What stands at the gate for a client.
+struct Guard(Arc<Inner>);
+
+impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Gate")
+        f.write_str("Guard")
     }
 }
 
@@ -48,7 +56,7 @@ impl Gate {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .interceptor(self.clone());
+            .interceptor(Guard(self.0.clone()));
         if let Some(endpoint) = &config.dynamodb_endpoint {
             client = client.endpoint_url(endpoint);
         }
@@ -75,9 +83,9 @@ pub fn apart<T: Send + 'static, F: Future<Output = T>>(work: impl FnOnce() -> F 
     })
 }
 
-impl Intercept for Gate {
+impl Intercept for Guard {
     fn name(&self) -> &'static str {
-        "Gate"
+        "Guard"
     }
 
     fn read_before_transmit(

@@ -98,6 +98,14 @@ impl Wire {
         self.state().traffic.clone()
     }
 
+    /// Requests since the last reset that are worth a fault: all but the first queries, which are alike and leave side by side;
+    /// one of those.
+    pub fn steps(&self) -> Vec<usize> {
+        let operations = self.traffic().operations;
+        let queries = operations.iter().take_while(|operation| *operation == "Query").count();
+        (queries.saturating_sub(1)..operations.len()).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,13 +31,6 @@ async fn redeliver(world: &World, wire: &Wire) -> bool {
     redeliver::Function::new(&environment).handle().await.is_ok_and(|summary| summary["failed"] == 0)
 }
 
-/// Steps worth a fault: every write, and one of the queries, which are all alike and leave side by side.
-fn steps(wire: &Wire) -> Vec<usize> {
-    let operations = wire.traffic().operations;
-    let queries = operations.iter().take_while(|operation| *operation == "Query").count();
-    (queries.saturating_sub(1)..operations.len()).collect()
-}
-
 async fn writes(world: &World, customer: usize, text: &str) {
     world.bundle.graph().customer_writes(&phone(customer), &format!("Customer {customer}"), text);
     world.settle().await;
@@ -67,7 +60,7 @@ async fn waking_what_rests_with_a_fault_at_any_step_delivers_once_and_in_order()
         wire.reset(fault);
         let well = redeliver(&world, &wire).await;
         match fault {
-            None => plan = steps(&wire).into_iter().flat_map(|at| Fault::ALL.map(|fault| Some((at, fault)))).collect(),
+            None => plan = wire.steps().into_iter().flat_map(|at| Fault::ALL.map(|fault| Some((at, fault)))).collect(),
             Some((_, fault)) => assert_eq!(well, fault == Fault::Repeat, "{fault:?}"),
         }
         wire.reset(None);
@@ -102,7 +95,7 @@ async fn a_probe_and_a_release_with_a_fault_at_any_step_drain_everything_once() 
             wire.reset(fault);
             redeliver(&world, &wire).await;
             if case.is_none() {
-                plan.extend(steps(&wire).into_iter().flat_map(|at| Fault::ALL.map(|fault| Some((run, (at, fault))))));
+                plan.extend(wire.steps().into_iter().flat_map(|at| Fault::ALL.map(|fault| Some((run, (at, fault))))));
             }
             wire.reset(None);
             world.settle().await;

@@ -10,12 +10,14 @@ use pigeonpost_tests::{
     call::{FORM, as_pipedrive, form, json, request},
     gate::{Gate, apart},
     wait::until,
+    wire::Wire,
     world::{World, phone},
 };
 use serde_json::Value;
 use shared::{
     environment::Environment,
     http::HttpFunction,
+    inbox::ports::InboxReader,
     model::ids::{ChannelId, ConversationId},
 };
 
@@ -57,6 +59,36 @@ async fn stuck(world: &World, id: &ConversationId, text: &str) -> (Gate, tokio::
     let first = apart(async move || post(&environment, &channel, &conversation, &text).await);
     until("the provider has it", || sent(world) > before).await;
     (gate, first)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_question_while_the_first_is_under_way_sends_nothing() {
+    let world = World::start().await;
+    let id = chat(&world).await;
+    // A status would tell how the first one ended.
+    world.bundle.graph().webhooks().hold();
+    let (gate, first) = stuck(&world, &id, "the answer").await;
+    let wire = Wire::default();
+    let again = {
+        let (environment, channel, id) = (wire.environment(world.bundle.environment()), channel(&world), id.clone());
+        tokio::spawn(async move { post(&environment, &channel, &id, "the answer").await })
+    };
+    let waits = || {
+        let operations = wire.traffic().operations;
+        operations.iter().skip_while(|operation| *operation != "TransactWriteItems").any(|operation| operation == "GetItem")
+    };
+    until("the second one looks how the first one ends", waits).await;
+    // What says something else does not wait.
+    let environment = world.bundle.environment();
+    assert_eq!(post(environment, &channel(&world), &id, "another answer").await.0, 200);
+    assert!(!again.is_finished(), "nobody knows yet what to answer");
+    gate.open();
+    let (first, again) = (first.await.unwrap(), again.await.unwrap());
+    assert_eq!((first.0, &first), (200, &again), "one answer");
+    let parts = world.bundle.graph().sent().into_iter().filter(|sent| sent.text.contains("the answer")).count();
+    assert_eq!(parts, 1, "and one message");
+    let stored = environment.table().messages(&id, None, 10).await.unwrap().items;
+    assert_eq!(stored.len(), 3, "a question and two answers: {stored:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

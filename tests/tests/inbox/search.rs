@@ -1,7 +1,5 @@
 //! Searching: names and numbers of the whole company, texts of the open conversation and the recent ones.
 
-use std::time::{Duration, Instant};
-
 use http::Method;
 use pigeonpost_tests::{many, world::World};
 use serde_json::json;
@@ -50,7 +48,6 @@ async fn ten_thousand_conversations_are_looked_through_in_a_few_calls() {
     many::conversations(&world.bundle, MANY).await;
     let oldest = format!("Customer {}", MANY - 1);
     let (mut found, mut looked, mut calls, mut after) = (Vec::new(), 0, 0, String::new());
-    let begun = Instant::now();
     loop {
         let page = desk.get(&format!("search/conversations?q={}&after={after}", MANY - 1)).await;
         found.extend(names(&page));
@@ -61,7 +58,6 @@ async fn ten_thousand_conversations_are_looked_through_in_a_few_calls() {
             None => break,
         }
     }
-    println!("{looked} conversations looked through in {calls} calls and {:?}", begun.elapsed());
     assert_eq!((found, looked), (vec![oldest], MANY));
     assert!(calls <= 5, "{calls} calls");
 
@@ -70,5 +66,5 @@ async fn ten_thousand_conversations_are_looked_through_in_a_few_calls() {
     assert_eq!((names(&filtered).len(), filtered["after"].is_string()), (0, true));
     let first = desk.get("conversations?limit=50").await;
     assert_eq!(names(&first).len(), 50);
-    assert!(text(&first["conversations"][0]["name"]) == "Ada" && begun.elapsed() < Duration::from_mins(5));
+    assert_eq!(text(&first["conversations"][0]["name"]), "Ada");
 }

@@ -8,3 +8,4 @@ mod hearing;
 mod linking;
 mod settings;
 mod tenants;
+mod watching;

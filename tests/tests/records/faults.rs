@@ -21,6 +21,7 @@ async fn a_fault_at_any_call_doubles_nothing_and_loses_nothing() {
             let world = desk().await;
             pipedrive(&world).change(|settings| settings.search_lag = usize::MAX);
             let known = persons(&world).len();
+            let before = pipedrive(&world).count(call);
             pipedrive(&world).inject(call, fault, 1);
             writes(&world, 1, "Dora", "hello").await;
             for _ in 0..4 {
@@ -28,6 +29,7 @@ async fn a_fault_at_any_call_doubles_nothing_and_loses_nothing() {
                 world.pass(Duration::from_mins(2)).await;
             }
             let what = format!("{call:?} {fault:?}");
+            assert!(pipedrive(&world).count(call) > before, "{what}: it was called");
             assert_eq!((persons(&world).len(), leads(&world).len()), (known + 1, 1), "{what}");
             let [note] = notes(&world).try_into().unwrap_or_else(|notes| panic!("{what}: {notes:?}"));
             assert_eq!(note.content.matches("hello").count(), 1, "{what}");

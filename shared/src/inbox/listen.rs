@@ -30,8 +30,9 @@ use crate::{
     },
 };
 
-/// How often a channel is registered anew.
-pub const EACH: Duration = Duration::from_hours(24);
+/// How often a channel is registered anew. Less than a day: the schedule comes each 24 hours, and this counts from the middle of a
+/// run.
+pub const EACH: Duration = Duration::from_hours(20);
 /// Code of the problem of a channel whose credentials are refused. Only this one ends when they are accepted again.
 const REFUSED: &str = "credentials_refused";
 

@@ -63,12 +63,18 @@ impl MediaStore for Table {
 
     async fn save_fetched(&self, fetched: &FetchedFiles) -> Result<bool, StoreError> {
         let mut fate = Fate::Alive;
+        let mut full = None;
         for attempt in 0..ATTEMPTS {
             let mut items = vec![message_change(fetched, fate)?.update(self, &Key::message(&fetched.message))?];
             if let Some(change) = conversation_change(fetched, fate)? {
                 items.push(change.update(self, &Key::conversation(&fetched.message.conversation()))?);
             }
-            let Transacted::Refused(refusals) = self.transact(SAVE, items).await? else { return Ok(true) };
+            let Transacted::Refused(refusals) = self.transact(SAVE, items).await? else {
+                if let (Fate::NoRoom(_), Some(channel)) = (fate, full) {
+                    messages::no_room(&fetched.message, &channel);
+                }
+                return Ok(true);
+            };
             if refusals.failed(MESSAGE) {
                 let Some(stored) = refusals.stored(MESSAGE) else { return Ok(false) };
                 let is_dead = messages::read(stored)?.dead.is_some();
@@ -78,7 +84,9 @@ impl MediaStore for Table {
                 }
             } else {
                 let Some(stored) = refusals.stored(CONVERSATION) else { return Ok(false) };
-                fate = Fate::NoRoom(conversations::read(stored)?.company);
+                let conversation = conversations::read(stored)?;
+                fate = Fate::NoRoom(conversation.company);
+                full = Some(conversation.channel);
             }
             if attempt > 1 {
                 pause(attempt).await;

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     inbox::ports::{DueWork, OutboxStore, Outcome, Settled, Settlement, StoreError, Then},
     model::{
-        channel::Delivery,
         conversation::{Conversation, Pause, Rest},
+        halt::HaltReason,
         ids::{CompanyId, ConversationId, MessageId, Place, UserId},
         installation::InstallationState,
         message::{FailureReason, Message, Sending},
@@ -54,11 +54,14 @@ impl OutboxStore for Table {
             }
         }
         if matches!(settlement.then, Then::Pause(Pause::Held { .. })) {
-            // Held only while there is something to wait for: an installation that came back meanwhile releases nothing twice.
+            // Held only while there is something to wait for that releases it: an installation that came back meanwhile releases
+            // nothing twice, and a passing halt releases nothing.
             let away = Change::default()
-                .when("attribute_not_exists(#PK) OR #state <> :connected OR #delivery = :records OR attribute_exists(#halt)")
+                .when(
+                    "attribute_not_exists(#PK) OR #state <> :connected OR (attribute_exists(#halt) AND #halt.#reason <> :passing)",
+                )
                 .value(":connected", to_value(KIND, &InstallationState::Connected)?)
-                .value(":records", to_value(KIND, &Delivery::Records)?);
+                .value(":passing", to_value(KIND, &HaltReason::RateLimited)?);
             others.push(away.check(self, &Key::installation(seen.company, seen.owner))?);
         }
         if others.is_empty() {

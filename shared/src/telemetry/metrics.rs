@@ -28,7 +28,7 @@ pub enum Metric {
     DeliveriesHeld,
     /// Messages that were given up. There is an alarm on it.
     MessagesDead,
-    /// Records whose work failed so often that they are left alone for a day. There is an alarm on it.
+    /// Records whose work failed so often that they are left alone for an hour. There is an alarm on it.
     SetAside,
     /// Messages that a provider took.
     MessagesSent,

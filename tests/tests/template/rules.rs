@@ -17,8 +17,9 @@ const MANAGED: [&str; 2] = [
 const EVERYWHERE: [&str; 1] = ["dynamodb:ListStreams"];
 
 /// What must ring somebody, as namespace and metric.
-const WATCHED: [(&str, &str); 13] = [
+const WATCHED: [(&str, &str); 14] = [
     ("Pigeonpost/AWS::StackName", "DeadLetters"),
+    ("Pigeonpost/AWS::StackName", "SetAside"),
     ("Pigeonpost/AWS::StackName", "Reconnects"),
     ("Pigeonpost/AWS::StackName", "TokenFailures"),
     ("AWS/Lambda", "IteratorAge"),

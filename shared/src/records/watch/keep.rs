@@ -30,8 +30,8 @@ use crate::{
 const WANTED: [(&str, &str); 4] = [("*", "person"), ("*", "deal"), ("*", "lead"), ("delete", "note")];
 /// The name that goes with the password.
 pub const USER: &str = "pigeonpost";
-/// When to look again.
-const EACH_DAY: Duration = Duration::from_hours(24);
+/// When to look again. Less than a day: the schedule comes each 24 hours, and this counts from the middle of a run.
+const EACH_DAY: Duration = Duration::from_hours(20);
 /// When to look again after a try that did not get to its end.
 const SOON: Duration = Duration::from_hours(1);
 /// How long a password is, in bytes.

@@ -3,6 +3,8 @@
 
 use url::Url;
 
+use crate::model::{channel::Delivery, installation::Installation};
+
 /// A setting is missing or makes no sense. The bundle does not start then.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -29,6 +31,17 @@ pub enum DeliveryChoice {
     Channels,
     /// Persons, deals, leads and notes, always.
     Records,
+}
+
+impl DeliveryChoice {
+    /// Where an installation's messages end.
+    pub fn of(self, installation: &Installation) -> Delivery {
+        match self {
+            Self::Channels => Delivery::Channels,
+            Self::Records => Delivery::Records,
+            Self::Auto => installation.delivery.unwrap_or(Delivery::Channels),
+        }
+    }
 }
 
 /// The settings.

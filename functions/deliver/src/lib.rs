@@ -18,10 +18,15 @@ use shared::{
         tokens::Tokens,
     },
     media::bucket::Bucket,
-    model::ids::ConversationId,
+    model::ids::{CompanyId, ConversationId},
     pipedrive::client::Client,
     providers::Registry,
-    records::{RecordsPorts, deliver::RecordsTarget, link::relink::RelinkPorts},
+    records::{
+        RecordsPorts,
+        deliver::RecordsTarget,
+        link::relink::RelinkPorts,
+        watch::keep::{self, KeepPorts},
+    },
     secrets::SecretCache,
     start::StreamFunction,
     store::Table,
@@ -54,6 +59,20 @@ impl Function {
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
+    }
+
+    /// Has Pipedrive tell what people do to the company's records, as the daily look does.
+    async fn have_told(&self, company: CompanyId) {
+        let (table, pipedrive, clock) = (&*self.table, &*self.pipedrive, &*self.clock);
+        let ports = KeepPorts {
+            watches: table,
+            tokens: Tokens { store: table, oauth: pipedrive, secrets: &self.secrets, clock },
+            api: pipedrive,
+            secrets: &self.secrets,
+            budget: table,
+            clock,
+        };
+        keep::keep_now(&ports, company).await;
     }
 
     /// One round over one conversation. Whether it went well.
@@ -91,8 +110,11 @@ impl Function {
             // Woken by a round's own write: there was nothing left to do.
             Ok(done) if done == deliver::Delivered::default() => true,
             Ok(done) => {
-                let deliver::Delivered { pushed, dead, waiting, held } = done;
+                let deliver::Delivered { pushed, dead, waiting, held, moved } = done;
                 tracing::info!(conversation = %id, pushed, dead, waiting, held, "delivered");
+                if let Some(company) = moved {
+                    self.have_told(company).await;
+                }
                 true
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! Each day: renews tokens that would otherwise expire unused, looks whether Pipedrive still has the webhooks by which it tells
-//! what people do to records, and registers channels for their providers' webhooks anew. All of it keeps alive what nobody
-//! looks after.
+//! what people do to records, and registers channels for their providers' webhooks anew. Once a week it asks Pipedrive again for
+//! what changes without a word. All of it keeps alive what nobody looks after.
 
 use std::sync::Arc;
 
@@ -8,14 +8,16 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
+    config::DeliveryChoice,
     environment::Environment,
     inbox::{
         error::InboxError,
         listen::{self, ListenPorts, ListenStore},
-        ports::InstallationStore,
+        ports::{ChannelStore, InstallationStore},
+        review::{self, ReviewPorts},
         tokens::Tokens,
     },
-    pipedrive::{OAuth, WebhooksApi},
+    pipedrive::{ChannelsApi, OAuth, Users, WebhooksApi},
     providers::Registry,
     records::{
         ports::BudgetStore,
@@ -44,6 +46,10 @@ pub struct Function {
     watches: Arc<dyn WatchStore>,
     budget: Arc<dyn BudgetStore>,
     webhooks: Arc<dyn WebhooksApi>,
+    users: Arc<dyn Users>,
+    inbox: Arc<dyn ChannelsApi>,
+    channels: Arc<dyn ChannelStore>,
+    choice: DeliveryChoice,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -58,8 +64,12 @@ impl Function {
             oauth: pipedrive.clone(),
             providers: environment.providers(),
             watches: table.clone(),
-            budget: table,
-            webhooks: pipedrive,
+            budget: table.clone(),
+            channels: table,
+            webhooks: pipedrive.clone(),
+            users: pipedrive.clone(),
+            inbox: pipedrive,
+            choice: environment.config.delivery,
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
@@ -79,7 +89,18 @@ impl ScheduledFunction for Function {
             budget: &*self.budget,
             clock: &*self.clock,
         };
-        let (watched, unwatched) = keep::keep_due(&ports, WATCHES).await?;
+        let (companies, unwatched) = keep::keep_due(&ports, WATCHES).await?;
+        let ports = ReviewPorts {
+            tokens: ports.tokens,
+            users: &*self.users,
+            api: &*self.inbox,
+            channels: &*self.channels,
+            providers: &self.providers,
+            choice: self.choice,
+            budget: &*self.budget,
+            clock: &*self.clock,
+        };
+        let reviewed = review::review_due(&ports, &companies).await?;
         let ports = ListenPorts {
             store: &*self.listens,
             installations: &*self.installations,
@@ -90,7 +111,8 @@ impl ScheduledFunction for Function {
         let (listening, deaf) = listen::keep(&ports, CHANNELS_PER_RUN).await?;
         Ok(json!({
             "renewed": renewed, "failed": failed,
-            "watched": watched, "unwatched": unwatched,
+            "watched": companies.len() - unwatched, "unwatched": unwatched,
+            "reviewed": reviewed,
             "listening": listening, "deaf": deaf,
         }))
     }

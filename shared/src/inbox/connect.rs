@@ -206,7 +206,7 @@ pub async fn connect(ports: &ConnectPorts<'_>, caller: &Caller, request: Connect
     let provider = ports.providers.get(kind);
     let account = provider.check(&request.credentials).await.map_err(|e| credentials_error(ports, e))?;
 
-    let wanted = delivery_to_try(ports.delivery, &installation);
+    let wanted = ports.delivery.of(&installation);
     let (channel, is_new) = store_channel(ports, caller, provider, name, &account, wanted).await?;
     let connected = announce(ports, provider, &channel, &access, &installation, &request.public_url).await;
     match connected {
@@ -219,14 +219,6 @@ pub async fn connect(ports: &ConnectPorts<'_>, caller: &Caller, request: Connect
             }
             Err(error)
         }
-    }
-}
-
-fn delivery_to_try(choice: DeliveryChoice, installation: &Installation) -> Delivery {
-    match choice {
-        DeliveryChoice::Channels => Delivery::Channels,
-        DeliveryChoice::Records => Delivery::Records,
-        DeliveryChoice::Auto => installation.delivery.unwrap_or(Delivery::Channels),
     }
 }
 

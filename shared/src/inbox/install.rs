@@ -85,6 +85,7 @@ pub async fn complete(
         refreshed_at: now,
         version: before.as_ref().map_or(0, |before| before.version) + 1,
         delivery: before.and_then(|before| before.delivery),
+        reviewed_at: Some(now),
         halt: None,
     };
     ports.store.save_grant(&installation, keep_alive_due(now)).await?;

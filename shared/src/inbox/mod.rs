@@ -18,6 +18,7 @@ pub mod receive;
 pub mod redeliver;
 pub mod remove;
 pub mod retry;
+pub mod review;
 pub mod send;
 pub mod show;
 pub mod templates;

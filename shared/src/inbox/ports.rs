@@ -10,7 +10,7 @@ use crate::{
         conversation::{Conversation, ConversationState, Pause, Rest, Stamp},
         cursor::{ConversationCursor, MessageCursor},
         ids::{AccountId, ChannelId, CompanyId, ContactKey, ConversationId, MessageId, Place, ProviderMessageId, UserId},
-        installation::{Installation, InstallationState},
+        installation::{Installation, InstallationState, Profile},
         message::{FailureReason, Message},
         record::ChannelSettings,
         status::Status,
@@ -530,8 +530,11 @@ pub trait InstallationStore: Send + Sync {
     /// Changes the state if the tokens are still those of `version`. `Uninstalled` drops them.
     /// False if they are not.
     async fn set_installation_state(&self, installation: &Installation, state: InstallationState) -> Result<bool, StoreError>;
-    /// Remembers where messages of the installation end. With `Channels`, what waited for an inbox is released.
+    /// Remembers where messages of the installation end, and of the user's channels. With `Channels`, what waited for an inbox is
+    /// released; with `Records`, the company's webhooks are looked after from `now` on.
     async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError>;
+    /// Stores what Pipedrive told of the user and the company at `now`; what it did not tell stays. 1 write.
+    async fn save_profile(&self, company: CompanyId, user: UserId, told: &Profile, now: Timestamp) -> Result<(), StoreError>;
     /// Users and channels of a company, as last written. 1 query.
     async fn members(&self, company: CompanyId) -> Result<Members, StoreError>;
     /// Installations whose tokens should be renewed, at most `limit`.

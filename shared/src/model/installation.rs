@@ -56,7 +56,21 @@ pub struct Installation {
     /// Where messages end, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
+    /// When it was last looked whether what Pipedrive told of the user and the company is still so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed_at: Option<Timestamp>,
     /// Why nothing is delivered for now, if so. A new grant ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halt: Option<Halt>,
+}
+
+/// What Pipedrive tells of who authorized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// What the company is called.
+    pub company_name: String,
+    /// What the user is called.
+    pub user_name: String,
+    /// Their time zone by its IANA name; none if Pipedrive does not tell.
+    pub timezone: Option<String>,
 }

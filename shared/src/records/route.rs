@@ -69,6 +69,7 @@ mod tests {
             refreshed_at: Timestamp::EPOCH,
             version: 1,
             delivery: None,
+            reviewed_at: None,
             halt: None,
         }
     }

@@ -17,7 +17,7 @@ use shared::{
     model::{
         channel::Delivery,
         ids::{CompanyId, UserId},
-        installation::{Installation, InstallationState},
+        installation::{Installation, InstallationState, Profile},
         time::Timestamp,
     },
 };
@@ -90,6 +90,10 @@ impl InstallationStore for Nobody {
 
     async fn set_installation_state(&self, _: &Installation, _: InstallationState) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    async fn save_profile(&self, _: CompanyId, _: UserId, _: &Profile, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!()
     }
 
     async fn set_delivery(&self, _: CompanyId, _: UserId, _: Delivery, _: Timestamp) -> Result<(), StoreError> {

@@ -218,6 +218,7 @@ pub(crate) fn installation(user: UserId) -> Installation {
         refreshed_at: at(0),
         version: 1,
         delivery: None,
+        reviewed_at: None,
         halt: None,
     }
 }

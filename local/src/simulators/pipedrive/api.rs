@@ -21,7 +21,7 @@ use super::{
     faults::{closed, stand_before, unauthorized},
     oauth, records,
     requests::{CHANNEL_EXPECTED, MESSAGE_EXPECTED, NewChannel, Receive},
-    world::{Channel, Conversation, Message, TIME_ZONE, World},
+    world::{Channel, Conversation, Message, World},
 };
 
 /// Most bytes of a body. Files are refused by a limit of their own, and this one is above it.
@@ -94,7 +94,7 @@ async fn me(State(sim): State<PipedriveSim>, headers: HeaderMap) -> Response {
     let data = json!({
         "id": user.id, "name": user.name, "email": "user@example.com", "active_flag": true, "activated": true, "is_you": true,
         "default_currency": "EUR", "locale": "en_GB", "lang": 1, "language": {"language_code": "en", "country_code": "GB"},
-        "timezone_name": TIME_ZONE, "phone": null, "icon_url": null, "role_id": 1,
+        "timezone_name": world.settings.time_zone, "phone": null, "icon_url": null, "role_id": 1,
         "access": [access("sales"), access("global"), access("account_settings")],
         "company_id": company.id, "company_name": company.name, "company_domain": company.domain,
     });

@@ -125,6 +125,8 @@ pub struct Settings {
     pub telling: Telling,
     /// Most bytes of a file. Pipedrive's own limit isn't documented.
     pub largest_file: usize,
+    /// Where users say that they live.
+    pub time_zone: &'static str,
 }
 
 impl Default for Settings {
@@ -140,6 +142,7 @@ impl Default for Settings {
             phone_search: PhoneSearch::default(),
             telling: Telling::default(),
             largest_file: LARGEST_FILE,
+            time_zone: "Europe/Berlin",
         }
     }
 }

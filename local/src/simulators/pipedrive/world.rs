@@ -24,9 +24,6 @@ use super::{
     records::{Meter, Outgoing, Records},
 };
 
-/// The time zone of users.
-pub(super) const TIME_ZONE: &str = "Europe/Berlin";
-
 /// Everything, behind one lock that is never held while waiting.
 pub(super) struct World {
     pub(super) url: String,

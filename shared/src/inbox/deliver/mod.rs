@@ -22,7 +22,11 @@ use super::{
     ports::{OutboxStore, StoreError},
     tokens::Tokens,
 };
-use crate::{clock::Clock, config::DeliveryChoice, model::ids::ConversationId};
+use crate::{
+    clock::Clock,
+    config::DeliveryChoice,
+    model::ids::{CompanyId, ConversationId},
+};
 
 #[cfg(doc)]
 use crate::{inbox::ports::Outcome, model::conversation::Pause};
@@ -56,6 +60,8 @@ pub struct Delivered {
     pub waiting: bool,
     /// Whether the rest waits for the installation.
     pub held: bool,
+    /// Whose messages end on records from now on. Pipedrive has to tell from now on what people do to them.
+    pub moved: Option<CompanyId>,
 }
 
 /// Delivers what the conversation owes. Errors are the table's own; Pipedrive's are part of the outcome.

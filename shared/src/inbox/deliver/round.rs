@@ -121,7 +121,8 @@ impl<'a> Round<'a> {
     }
 
     async fn hand_over(&mut self, installation: &Installation, mut access: Access) -> Result<Option<Stop>, StoreError> {
-        let target = match self.delivery(installation) {
+        self.remember(installation).await?;
+        let target = match self.ports.choice.of(installation) {
             Delivery::Channels => self.ports.channels,
             Delivery::Records => self.ports.records,
         };
@@ -171,24 +172,33 @@ impl<'a> Round<'a> {
         Ok(None)
     }
 
-    /// Where the installation's messages end.
-    fn delivery(&self, installation: &Installation) -> Delivery {
-        match self.ports.choice {
-            DeliveryChoice::Channels => Delivery::Channels,
-            DeliveryChoice::Records => Delivery::Records,
-            DeliveryChoice::Auto => installation.delivery.unwrap_or(Delivery::Channels),
+    /// Remembers a delivery that the configuration forces: all that asks where the installation's messages end reads it there.
+    async fn remember(&mut self, installation: &Installation) -> Result<(), StoreError> {
+        let forced = self.ports.choice != DeliveryChoice::Auto;
+        let delivery = self.ports.choice.of(installation);
+        if forced && installation.delivery != Some(delivery) {
+            self.end_at(installation, delivery).await?;
         }
+        Ok(())
+    }
+
+    async fn end_at(&mut self, installation: &Installation, delivery: Delivery) -> Result<(), StoreError> {
+        let (company, user) = (installation.company, installation.user);
+        self.ports.tokens.store.set_delivery(company, user, delivery, self.ports.clock.now()).await?;
+        self.delivered.moved = (delivery == Delivery::Records).then_some(company);
+        Ok(())
     }
 
     /// Moves the installation to the records if its Messaging inbox turns out to be gone: what is left goes there, beginning
     /// with the next round. Whether it was moved.
     async fn moved(
-        &self,
+        &mut self,
         stop: Option<Stop>,
         installation: &Installation,
         access: &Access,
     ) -> Result<(Option<Stop>, bool), StoreError> {
-        let by_itself = self.ports.choice == DeliveryChoice::Auto && self.delivery(installation) == Delivery::Channels;
+        let choice = self.ports.choice;
+        let by_itself = choice == DeliveryChoice::Auto && choice.of(installation) == Delivery::Channels;
         let is_gone = match &stop {
             Some(Stop::Failed(PipedriveError::Gone { .. })) => by_itself,
             Some(Stop::Failed(PipedriveError::NotFound)) => {
@@ -199,9 +209,8 @@ impl<'a> Round<'a> {
         if !is_gone {
             return Ok((stop, false));
         }
-        let (company, user) = (installation.company, installation.user);
-        tracing::warn!(%company, %user, "the Channels API is gone; delivering to records");
-        self.ports.tokens.store.set_delivery(company, user, Delivery::Records, self.ports.clock.now()).await?;
+        tracing::warn!(company = %installation.company, user = %installation.user, "the Channels API is gone; delivering to records");
+        self.end_at(installation, Delivery::Records).await?;
         Ok((None, true))
     }
 

@@ -97,6 +97,7 @@ fn installation() -> Installation {
         refreshed_at: midnight(),
         version: 1,
         delivery: Some(Delivery::Records),
+        reviewed_at: None,
         halt: None,
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         cursor::{ConversationCursor, MessageCursor},
         day::Day,
         ids::{ChannelId, CompanyId, ConversationId, MessageId, PersonId, Place, UserId},
-        installation::{Installation, InstallationState},
+        installation::{Installation, InstallationState, Profile},
         known::Known,
         message::Message,
         record::{Allowance, AuditEntry, BudgetDay, Link, Note, RecordRef, SpentOn, Upload},
@@ -317,6 +317,10 @@ impl InstallationStore for Memory {
 
     async fn set_installation_state(&self, _: &Installation, _: InstallationState) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    async fn save_profile(&self, _: CompanyId, _: UserId, _: &Profile, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!()
     }
 
     async fn set_delivery(&self, _: CompanyId, _: UserId, _: Delivery, _: Timestamp) -> Result<(), StoreError> {

@@ -62,23 +62,21 @@ pub enum Kept {
     Nobody,
 }
 
-/// Looks after the webhooks of companies that are due. How many were as they should be in the end, and how many could not be
-/// brought there.
-pub async fn keep_due(ports: &KeepPorts<'_>, limit: usize) -> Result<(usize, usize), StoreError> {
-    let (mut kept, mut failed) = (0, 0);
+/// Looks after the webhooks of companies that are due. Which companies those were, and how many of them could not be brought
+/// where they should be.
+pub async fn keep_due(ports: &KeepPorts<'_>, limit: usize) -> Result<(Vec<CompanyId>, usize), StoreError> {
+    let mut failed = 0;
     let now = ports.clock.now();
-    for company in ports.watches.watches_due(now, limit).await? {
+    let due = ports.watches.watches_due(now, limit).await?;
+    for company in &due {
         // First of all it is put off, so that those that fail do not keep the others from their turn.
-        ports.watches.watch_from(company, now.plus(EACH_DAY)).await?;
-        match keep(ports, company).await {
-            Ok(_) => kept += 1,
-            Err(error) => {
-                failed += 1;
-                telemetry::log_error("a company's webhooks could not be looked after", &error);
-            }
+        ports.watches.watch_from(*company, now.plus(EACH_DAY)).await?;
+        if let Err(error) = keep(ports, *company).await {
+            failed += 1;
+            telemetry::log_error("a company's webhooks could not be looked after", &error);
         }
     }
-    Ok((kept, failed))
+    Ok((due, failed))
 }
 
 /// Looks after one company's webhooks at once, if it has or wants any: who may hold them has changed. What fails is made up for

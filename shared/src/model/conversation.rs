@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    contact::Email,
     content::{FileKind, ObjectKey},
     ids::{ChannelId, CompanyId, ContactKey, ConversationId, Place, UserId},
     message::{Direction, FailureReason, Message},
@@ -23,6 +24,9 @@ pub struct Customer {
     /// Their phone number in E.164, where the provider tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// Their e-mail address, where the provider tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
     /// Where a picture of them lies that the provider gave an address for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
@@ -34,7 +38,7 @@ pub struct Customer {
 impl Customer {
     /// One of whom only this is known.
     pub fn new(keys: Vec<ContactKey>, name: String) -> Self {
-        Self { keys, name, phone: None, avatar_url: None, avatar: None }
+        Self { keys, name, phone: None, email: None, avatar_url: None, avatar: None }
     }
 }
 

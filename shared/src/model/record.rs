@@ -264,6 +264,8 @@ pub enum Why {
     Known,
     /// Pipedrive's search found them by phone.
     Phone,
+    /// Pipedrive's search found them by e-mail address.
+    Email,
     /// Several persons have the number or address; this one was taken.
     Ambiguous {
         /// The others.

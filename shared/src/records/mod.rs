@@ -7,6 +7,7 @@ pub mod deliver;
 mod files;
 mod gone;
 pub mod history;
+mod identity;
 pub mod link;
 pub mod ports;
 pub mod route;

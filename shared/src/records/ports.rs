@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     inbox::ports::StoreError,
     model::{
-        contact::Phone,
+        contact::{Email, Phone},
         conversation::Conversation,
         day::Day,
         ids::{CompanyId, ConversationId, MessageId, PersonId, Place},
@@ -23,6 +23,8 @@ use crate::{
 pub const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
 /// How long it is remembered what a day's tokens went to.
 pub const BUDGET_KEPT: Duration = Duration::from_hours(35 * 24);
+/// How far Pipedrive's clock may be behind ours.
+const CLOCKS: Duration = Duration::from_mins(2);
 
 /// Which conversations hang on which records.
 #[async_trait]
@@ -30,7 +32,7 @@ pub trait LinkStore: Send + Sync {
     /// A conversation, as last written.
     async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
     /// Gives `seen` this link, if it still has the one in `seen`; its revision is set here. From then on the conversation is
-    /// found by these records and no others, and its customer's number leads to the person. False if the link changed or the
+    /// found by these records and no others, and its customer's number and address lead to the person. False if the link changed or the
     /// conversation is gone: read again. 1 transaction.
     async fn relink(&self, seen: &Conversation, link: &Link) -> Result<bool, StoreError> {
         self.relink_and_tell(seen, link, &[]).await
@@ -41,6 +43,8 @@ pub trait LinkStore: Send + Sync {
     async fn linked_to(&self, company: CompanyId, record: &RecordRef) -> Result<Vec<ConversationId>, StoreError>;
     /// The person to whom our own map leads from a number; the person itself decides whether that is still so. 1 read.
     async fn person_of_phone(&self, company: CompanyId, phone: &Phone) -> Result<Option<PersonId>, StoreError>;
+    /// The same for an e-mail address. 1 read.
+    async fn person_of_email(&self, company: CompanyId, email: &Email) -> Result<Option<PersonId>, StoreError>;
     /// Conversations of the company with the same customer on other channels of the same provider, by any name under which
     /// it knows them.
     async fn conversations_beside(&self, conversation: &Conversation) -> Result<Vec<Conversation>, StoreError>;
@@ -88,6 +92,13 @@ pub struct Intent {
     pub at: Timestamp,
     /// What to look for: the name or title that the record was to get.
     pub called: String,
+}
+
+impl Intent {
+    /// Whether a record that was added then may be the one. One of which that is not told may be.
+    pub(super) fn is_before(&self, added_at: Option<Timestamp>) -> bool {
+        added_at.is_none_or(|added_at| added_at.plus(CLOCKS) >= self.at)
+    }
 }
 
 /// What is about to be created.

@@ -1,22 +1,23 @@
 //! Who is the customer? What this bundle knows comes first: the same customer on another channel, then the person of their
-//! number. Then Pipedrive's search, compared by digits on our side. Whoever nobody knows is created, if the channel's owner
-//! wants that; never twice, since their number is held meanwhile, and what is about to be created is written down.
+//! number or e-mail address. Then Pipedrive's search, compared on our side. Whoever nobody knows is created, if the channel's
+//! owner wants that; never twice, since their number and address are held meanwhile, and what is about to be created is written
+//! down.
 
 use std::time::Duration;
 
 use super::{
-    deal, strangers,
+    deal,
+    identity::Identity,
+    strangers,
     work::{Stop, Work, is_declined},
 };
 use crate::{
-    crm::locks,
     model::{
-        contact::Phone,
         conversation::Conversation,
         ids::PersonId,
         record::{AuditEntry, Deed, Link, RecordRef, Records, Why},
     },
-    pipedrive::{Labelled, Person, PersonFields, SearchField, error::PipedriveError},
+    pipedrive::{FoundPerson, Person, SearchField, error::PipedriveError},
     records::link::known_person,
 };
 
@@ -48,21 +49,19 @@ pub(super) async fn ensure(work: &Work<'_>, conversation: Conversation) -> Resul
     if !record.records.is_empty() || looked {
         return Ok((conversation, false));
     }
-    let phone = conversation.customer.phone.as_deref().and_then(Phone::parse);
-    let mut names = vec![format!("conversation#{}", conversation.id)];
-    names.extend(phone.as_ref().map(locks::phone));
-    let linked = work.alone(names, link(work, &conversation, phone.as_ref())).await?;
+    let identity = Identity::of(&conversation.customer);
+    let linked = work.alone(identity.locks(&conversation.id), link(work, &conversation, &identity)).await?;
     Ok((linked, true))
 }
 
-async fn link(work: &Work<'_>, seen: &Conversation, phone: Option<&Phone>) -> Result<Conversation, Stop> {
+async fn link(work: &Work<'_>, seen: &Conversation, identity: &Identity) -> Result<Conversation, Stop> {
     let conversation = work.read(seen).await?;
     if conversation.record.person().is_some() || conversation.record.refused {
         return Ok(conversation);
     }
     let now = work.now();
-    let intent = intent_name(&conversation, phone);
-    let (found, mut entries) = find(work, &conversation, phone, &intent).await?;
+    let intent = identity.intent(&conversation);
+    let (found, mut entries) = find(work, &conversation, identity, &intent).await?;
     let Some(found) = found else {
         return work.relink(&conversation, &entries, |seen| Some(Link { looked_at: Some(now), ..seen.record.clone() })).await;
     };
@@ -92,56 +91,49 @@ async fn link(work: &Work<'_>, seen: &Conversation, phone: Option<&Phone>) -> Re
     Ok(linked)
 }
 
-/// Strangers without a number are known by their conversation alone.
-fn intent_name(conversation: &Conversation, phone: Option<&Phone>) -> String {
-    phone.map_or_else(|| format!("person#{}", conversation.id), |phone| format!("person#{}", locks::phone(phone)))
-}
-
 async fn find(
     work: &Work<'_>,
     conversation: &Conversation,
-    phone: Option<&Phone>,
+    identity: &Identity,
     intent: &str,
 ) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
-    if let Some(person) = known(work, conversation, phone).await? {
+    if let Some(person) = known(work, conversation, identity).await? {
         return Ok((Some(Found { person, why: Why::Known, created: false }), Vec::new()));
     }
     if let Some(earlier) = work.ports.intents.intent(conversation.company, intent).await? {
         let newest = work.ports.persons.newest_persons(work.access, NEWEST).await?;
-        let is_it = |person: &Person| match phone {
-            Some(phone) => has(person, phone),
-            None => {
-                person.name == earlier.called && person.added_at.is_none_or(|at| at.plus(Duration::from_mins(2)) >= earlier.at)
-            }
-        };
-        if let Some(person) = newest.into_iter().find(is_it) {
+        if let Some(person) = newest.into_iter().find(|person| identity.is(person) || identity.is_intended(person, &earlier)) {
             return Ok((Some(Found { person, why: Why::Found, created: true }), Vec::new()));
         }
     }
-    if let Some(found) = search(work, phone).await? {
+    if let Some(found) = search(work, identity).await? {
         return Ok((Some(found), Vec::new()));
     }
     if !work.channel.settings.create_persons {
         return Ok((None, vec![work.entry(Deed::Skipped, None, Why::Setting)]));
     }
-    create(work, conversation, phone, intent).await
+    create(work, conversation, identity, intent).await
 }
 
 /// The person to whom our own records lead.
-async fn known(work: &Work<'_>, conversation: &Conversation, phone: Option<&Phone>) -> Result<Option<Person>, Stop> {
+async fn known(work: &Work<'_>, conversation: &Conversation, identity: &Identity) -> Result<Option<Person>, Stop> {
     let links = work.ports.relink.links;
     let beside = links.conversations_beside(conversation).await?;
     let mut ids: Vec<PersonId> = beside.iter().filter_map(|other| other.record.person()).collect();
-    let by_phone = match phone {
-        Some(phone) => links.person_of_phone(conversation.company, phone).await?,
-        None => None,
-    };
-    ids.extend(by_phone);
-    ids.dedup();
-    for id in ids {
-        match work.ports.persons.person(work.access, id).await {
-            // What led here by the end of a number may be another's.
-            Ok(person) if Some(id) != by_phone || phone.is_none_or(|phone| has(&person, phone)) => return Ok(Some(person)),
+    let beside = ids.len();
+    if let Some(phone) = &identity.phone {
+        ids.extend(links.person_of_phone(conversation.company, phone).await?);
+    }
+    if let Some(email) = &identity.email {
+        ids.extend(links.person_of_email(conversation.company, email).await?);
+    }
+    for (position, id) in ids.iter().enumerate() {
+        if ids[..position].contains(id) {
+            continue;
+        }
+        match work.ports.persons.person(work.access, *id).await {
+            // What leads here by a number or an address may be another's by now.
+            Ok(person) if position < beside || identity.is(&person) => return Ok(Some(person)),
             Ok(_) | Err(PipedriveError::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
@@ -149,19 +141,24 @@ async fn known(work: &Work<'_>, conversation: &Conversation, phone: Option<&Phon
     Ok(None)
 }
 
-fn has(person: &Person, phone: &Phone) -> bool {
-    person.phones.iter().any(|known| phone.is(&known.value))
+/// The person whom Pipedrive's search finds. A search costs as much as all else that a stranger makes us do, so it is asked once:
+/// for the address where it is known, which compares exactly; else for the end of the number, since how the search compares
+/// numbers is not documented, and the end is part of every way to write one. Of several, the installation's user's own come
+/// first, then the one that was changed last.
+async fn search(work: &Work<'_>, identity: &Identity) -> Result<Option<Found>, Stop> {
+    let (field, term, exact, why) = match identity {
+        Identity { email: Some(email), .. } => (SearchField::Email, email.as_str(), true, Why::Email),
+        Identity { phone: Some(phone), .. } => (SearchField::Phone, phone.ending(), false, Why::Phone),
+        Identity { .. } => return Ok(None),
+    };
+    let mut found = work.ports.persons.search_persons(work.access, field, term, exact).await?;
+    found.retain(|person| identity.is_found(person));
+    best(work, found, why).await
 }
 
-/// The person whom Pipedrive's search finds. It is asked once, for the end of the number: how the search compares numbers is
-/// not documented, and the end is part of every way to write one. Of several, the installation's user's own come first, then
-/// the one that was changed last.
-async fn search(work: &Work<'_>, phone: Option<&Phone>) -> Result<Option<Found>, Stop> {
-    let Some(phone) = phone else { return Ok(None) };
-    let found = work.ports.persons.search_persons(work.access, SearchField::Phone, phone.ending(), false).await?;
-    let same = found.into_iter().filter(|person| person.phones.iter().any(|known| phone.is(known)));
+async fn best(work: &Work<'_>, found: Vec<FoundPerson>, why: Why) -> Result<Option<Found>, Stop> {
     let mut candidates = Vec::new();
-    for person in same.take(CANDIDATES) {
+    for person in found.into_iter().take(CANDIDATES) {
         match work.ports.persons.person(work.access, person.id).await {
             Ok(person) => candidates.push(person),
             Err(PipedriveError::NotFound) => {}
@@ -171,20 +168,18 @@ async fn search(work: &Work<'_>, phone: Option<&Phone>) -> Result<Option<Found>,
     candidates.sort_by_key(|person| (person.owner == Some(work.installation.user), person.updated_at));
     let Some(person) = candidates.pop() else { return Ok(None) };
     let others: Vec<PersonId> = candidates.iter().rev().map(|person| person.id).collect();
-    let why = if others.is_empty() { Why::Phone } else { Why::Ambiguous { others } };
+    let why = if others.is_empty() { why } else { Why::Ambiguous { others } };
     Ok(Some(Found { person, why, created: false }))
 }
 
 async fn create(
     work: &Work<'_>,
     conversation: &Conversation,
-    phone: Option<&Phone>,
+    identity: &Identity,
     intent: &str,
 ) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
     let called = conversation.customer.name.clone();
-    let label = |phone: &Phone| Labelled { value: phone.as_str().to_owned(), primary: true, label: work.provider().to_owned() };
-    let fields =
-        PersonFields { name: Some(called.clone()), phones: phone.map(|phone| vec![label(phone)]), ..PersonFields::default() };
+    let fields = identity.fields(&called, work.provider());
     let made = super::creating::once(work, intent, called, work.ports.persons.create_person(work.access, &fields)).await;
     match made {
         Ok(person) => Ok((Some(Found { person, why: Why::Stranger, created: true }), Vec::new())),

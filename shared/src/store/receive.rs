@@ -307,6 +307,9 @@ fn appended(new: &NewMessage, seen: Option<&Conversation>) -> Result<Change, Sto
         if let Some(phone) = &customer.phone {
             change = change.set("#customer.#phone = :phone").text(":phone", phone);
         }
+        if let Some(email) = &customer.email {
+            change = change.set("#customer.#email = :email").text(":email", email.as_str());
+        }
         if let Some(avatar) = &customer.avatar_url {
             change = change.set("#customer.#avatar_url = :avatar").text(":avatar", avatar);
         }

@@ -17,7 +17,7 @@ use crate::{
     inbox::ports::{InstallationStore, StoreError},
     model::{
         channel::ChannelState,
-        contact::Phone,
+        contact::{Email, Phone},
         conversation::Conversation,
         ids::{CompanyId, ConversationId, PersonId},
         record::{AuditEntry, Link, RecordRef},
@@ -25,6 +25,13 @@ use crate::{
     },
     records::ports::LinkStore,
 };
+
+/// By what the customer's person is found: their number and their address.
+pub(super) fn ways(conversation: &Conversation) -> Vec<Key> {
+    let (company, customer) = (conversation.company, &conversation.customer);
+    let phone = customer.phone.as_deref().and_then(Phone::parse).map(|phone| Key::person_of_phone(company, &phone));
+    phone.into_iter().chain(customer.email.as_ref().map(|email| Key::person_of_email(company, email))).collect()
+}
 
 const KIND: &str = "link";
 /// Most items of one batch read.
@@ -39,9 +46,10 @@ impl LinkStore for Table {
     async fn relink_and_tell(&self, seen: &Conversation, link: &Link, entries: &[AuditEntry]) -> Result<bool, StoreError> {
         let mut items = self.relinked(seen, link, entries.first().map(|entry| entry.at))?;
         items.extend(self.audit_entries(&seen.id, entries)?);
-        let phone = seen.customer.phone.as_deref().and_then(Phone::parse);
-        if let (Some(person), Some(phone)) = (link.person(), phone) {
-            items.push(self.way_to_person(&Key::person_of_phone(seen.company, &phone), person)?);
+        if let Some(person) = link.person() {
+            for way in ways(seen) {
+                items.push(self.way_to_person(&way, person)?);
+            }
         }
         Ok(matches!(self.transact("link a conversation", items).await?, Transacted::Done))
     }
@@ -57,12 +65,11 @@ impl LinkStore for Table {
     }
 
     async fn person_of_phone(&self, company: CompanyId, phone: &Phone) -> Result<Option<PersonId>, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Record {
-            person: PersonId,
-        }
-        let item = self.get("look for a person", &Key::person_of_phone(company, phone)).await?;
-        item.map(|item| from_item::<Record>("way to a person", item)).transpose().map(|found| found.map(|way| way.person))
+        self.led_to(&Key::person_of_phone(company, phone)).await
+    }
+
+    async fn person_of_email(&self, company: CompanyId, email: &Email) -> Result<Option<PersonId>, StoreError> {
+        self.led_to(&Key::person_of_email(company, email)).await
     }
 
     async fn conversations_beside(&self, conversation: &Conversation) -> Result<Vec<Conversation>, StoreError> {
@@ -120,6 +127,15 @@ impl Table {
             items.push(Change::default().put(self, Key::linked(seen.company, record, &seen.id).attributes())?);
         }
         Ok(items)
+    }
+
+    async fn led_to(&self, way: &Key) -> Result<Option<PersonId>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Record {
+            person: PersonId,
+        }
+        let item = self.get("look for a person", way).await?;
+        item.map(|item| from_item::<Record>("way to a person", item)).transpose().map(|found| found.map(|way| way.person))
     }
 
     /// Leads what is at `key` to the person.

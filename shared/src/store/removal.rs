@@ -12,6 +12,7 @@ use super::{
     conversations,
     keys::{BY_CHANNEL, CONVERSATION, Key, SK, conversation_partition},
     read::Unprocessed,
+    record_links::ways,
     records::{field, number},
     unavailable,
     write::{ATTEMPTS, Transacted, pause},
@@ -19,7 +20,6 @@ use super::{
 use crate::{
     inbox::ports::StoreError,
     model::{
-        contact::Phone,
         conversation::Conversation,
         ids::{ChannelId, ContactKey, ConversationId, ProviderMessageId},
     },
@@ -78,7 +78,7 @@ impl Table {
     }
 
     /// Deletes the ways from Pipedrive's records to the conversation, what is known of records that no other conversation is
-    /// linked to, and the way from its customer's number to the person.
+    /// linked to, and the ways from its customer's number and address to the person.
     async fn forget_links(&self, conversation: &Conversation) -> Result<(), StoreError> {
         let (company, records) = (conversation.company, || conversation.record.records.all());
         self.delete_all(records().map(|record| Key::linked(company, &record, &conversation.id)).collect()).await?;
@@ -87,15 +87,17 @@ impl Table {
                 self.delete_all(vec![Key::known(company, &record)]).await?;
             }
         }
-        let phone = conversation.customer.phone.as_deref().and_then(Phone::parse);
-        let (Some(person), Some(phone)) = (conversation.record.person(), phone) else { return Ok(()) };
-        let leads_there = Change::default()
-            .when("attribute_not_exists(#PK) OR #person = :person")
-            .value(":person", number(person.0))
-            .delete(self, &Key::person_of_phone(conversation.company, &phone))?;
-        match self.transact(ERASE, vec![leads_there]).await? {
-            Transacted::Done | Transacted::Refused(_) => Ok(()),
+        let Some(person) = conversation.record.person() else { return Ok(()) };
+        for way in ways(conversation) {
+            let leads_there = Change::default()
+                .when("attribute_not_exists(#PK) OR #person = :person")
+                .value(":person", number(person.0))
+                .delete(self, &way)?;
+            match self.transact(ERASE, vec![leads_there]).await? {
+                Transacted::Done | Transacted::Refused(_) => {}
+            }
         }
+        Ok(())
     }
 
     async fn erase_messages(&self, channel: &ChannelId, id: &ConversationId) -> Result<(), StoreError> {

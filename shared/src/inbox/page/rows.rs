@@ -7,6 +7,7 @@ use crate::{
     inbox::{Caller, show},
     media::links::{Links, Target},
     model::{
+        contact::Email,
         content::{Attachment, Content, FileKind, FileState, ReplyTo},
         conversation::{Conversation, ConversationState, Glimpse},
         ids::{ChannelId, ConversationId, MessageId, PersonId, UserId},
@@ -27,6 +28,9 @@ pub struct ConversationRow {
     /// Their number, where the provider tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// Their e-mail address, where the provider tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
     /// Their picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
@@ -97,6 +101,7 @@ impl ConversationRow {
             channel: conversation.channel,
             name: conversation.customer.name,
             phone: conversation.customer.phone,
+            email: conversation.customer.email,
             link: conversation.link,
             state: conversation.state,
             unread: conversation.unread,

@@ -129,7 +129,9 @@ impl Needle {
 
     fn finds(&self, conversation: &Conversation) -> bool {
         let customer = &conversation.customer;
-        self.is_in(&customer.name) || customer.phone.as_ref().is_some_and(|phone| self.is_in_number(phone))
+        self.is_in(&customer.name)
+            || customer.phone.as_ref().is_some_and(|phone| self.is_in_number(phone))
+            || customer.email.as_ref().is_some_and(|email| self.is_in(email.as_str()))
     }
 
     /// What stands around the first place, on one line.

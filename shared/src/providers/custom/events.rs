@@ -143,11 +143,12 @@ fn written(event: &Object<'_>, id: ProviderMessageId) -> Result<InboundMessage, 
 /// The customer, and whether the chat tells their name.
 fn customer(person: &Object<'_>) -> Result<(Customer, bool), Invalid> {
     let key = person.customer_key()?;
-    let phone = person.phone("phone")?;
+    let (phone, email) = (person.phone("phone")?, person.email("email")?);
     let name = person.optional("name", MAX_NAME_CHARS)?.map(|name| name.trim().to_owned());
     let name_known = name.is_some();
     let name = name.or_else(|| phone.clone()).unwrap_or_else(|| NAMELESS.to_owned());
-    Ok((Customer { phone, avatar_url: person.url("avatar_url")?, ..Customer::new(vec![key], name) }, name_known))
+    let avatar_url = person.url("avatar_url")?;
+    Ok((Customer { phone, email, avatar_url, ..Customer::new(vec![key], name) }, name_known))
 }
 
 /// The event's text. Blank only where it is not `required`, because there is something else to see.

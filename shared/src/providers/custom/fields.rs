@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     http::outside::{self, MAX_URL_BYTES},
     model::{
+        contact::Email,
         ids::{ContactKey, ProviderMessageId},
         time::Timestamp,
     },
@@ -157,6 +158,11 @@ impl<'a> Object<'a> {
         let digits = text.strip_prefix('+').unwrap_or_default();
         let is_e164 = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         if is_e164 { Ok(Some(text.to_owned())) } else { Err(self.invalid(field, "must be in E.164 form, like +15550100001")) }
+    }
+
+    pub(super) fn email(&self, field: &str) -> Result<Option<Email>, Invalid> {
+        let Some(text) = self.optional(field, usize::MAX)? else { return Ok(None) };
+        Email::parse(text).map(Some).ok_or_else(|| self.invalid(field, "must be an e-mail address, like ada@example.com"))
     }
 
     /// An address for a browser.

@@ -16,6 +16,7 @@ use crate::{
         record::RecordRef,
     },
     pipedrive::{DealFilter, FoundPerson, SearchField},
+    records::identity::Identity,
 };
 
 /// Most persons, deals or leads that are listed.
@@ -70,8 +71,8 @@ pub struct Candidate {
     pub url: String,
 }
 
-/// Persons for `term`. Without one: persons with the customer's number while nobody is linked, deals and leads of the person
-/// once somebody is.
+/// Persons for `term`. Without one: persons with the customer's number or address while nobody is linked, deals and leads of the
+/// person once somebody is.
 pub async fn candidates(
     ports: &LinkPorts<'_>,
     caller: &Caller,
@@ -85,12 +86,12 @@ pub async fn candidates(
         caller,
         as_user: ports.acting(caller),
         domain: domain(&members, caller),
-        phone: conversation.customer.phone.as_deref().and_then(Phone::parse),
+        customer: Identity::of(&conversation.customer),
     };
     let term = term.map(str::trim).filter(|term| !term.is_empty());
     match (term, conversation.record.person()) {
         (Some(term), _) => Ok(Candidates { persons: looking.named(term).await?, ..Candidates::default() }),
-        (None, None) => Ok(Candidates { persons: looking.with_number().await?, ..Candidates::default() }),
+        (None, None) => Ok(Candidates { persons: looking.likely().await?, ..Candidates::default() }),
         (None, Some(person)) => {
             let (deals, leads) = futures_util::future::try_join(looking.deals(person), looking.leads(person)).await?;
             Ok(Candidates { persons: Vec::new(), deals, leads })
@@ -103,8 +104,7 @@ struct Looking<'a> {
     caller: &'a Caller,
     as_user: AsUser<'a>,
     domain: &'a str,
-    /// The customer's.
-    phone: Option<Phone>,
+    customer: Identity,
 }
 
 impl Looking<'_> {
@@ -121,13 +121,19 @@ impl Looking<'_> {
         Ok(self.listed(self.search(field, term, false).await?))
     }
 
-    /// Whoever our own map leads to from the customer's number; else whoever Pipedrive's search finds.
-    async fn with_number(&self) -> Result<Vec<PersonCandidate>, InboxError> {
-        let Some(phone) = &self.phone else { return Ok(Vec::new()) };
-        if let Some(person) = self.ports.relink.links.person_of_phone(self.caller.company, phone).await? {
-            let api = self.ports.persons;
+    /// Whoever our own map leads to from the customer's number or address; else whoever Pipedrive's search finds.
+    async fn likely(&self) -> Result<Vec<PersonCandidate>, InboxError> {
+        let (links, company, api) = (self.ports.relink.links, self.caller.company, self.ports.persons);
+        let mut known = Vec::new();
+        if let Some(phone) = &self.customer.phone {
+            known.extend(links.person_of_phone(company, phone).await?);
+        }
+        if let Some(email) = &self.customer.email {
+            known.extend(links.person_of_email(company, email).await?);
+        }
+        if let Some(person) = known.first().copied() {
             match self.as_user.call(|access| async move { api.person(&access, person).await }).await {
-                Ok(found) if found.phones.iter().any(|known| phone.is(&known.value)) => {
+                Ok(found) if self.customer.is(&found) => {
                     let known = known_person(&found, self.ports.clock.now());
                     let values = |values: Vec<crate::pipedrive::Labelled>| values.into_iter().map(|v| v.value).collect();
                     let (phones, emails) = (values(found.phones), values(found.emails));
@@ -138,7 +144,14 @@ impl Looking<'_> {
                 Err(error) => return Err(error),
             }
         }
-        self.with(phone).await
+        if let Some(phone) = &self.customer.phone {
+            let found = self.with(phone).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let Some(email) = &self.customer.email else { return Ok(Vec::new()) };
+        Ok(self.listed(self.search(SearchField::Email, email.as_str(), true).await?))
     }
 
     /// As the number is usually written; if nobody has it so, by its end.
@@ -161,7 +174,7 @@ impl Looking<'_> {
 
     fn listed(&self, found: Vec<FoundPerson>) -> Vec<PersonCandidate> {
         let candidate = |found: FoundPerson| PersonCandidate {
-            same_number: self.phone.as_ref().is_some_and(|phone| found.phones.iter().any(|known| phone.is(known))),
+            same_number: self.customer.phone.as_ref().is_some_and(|phone| found.phones.iter().any(|known| phone.is(known))),
             url: url(self.domain, &RecordRef::Person(found.id)),
             id: found.id,
             name: found.name,

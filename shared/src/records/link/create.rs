@@ -2,8 +2,6 @@
 //! comes twice or a try dies half-way: while it is created, nobody else creates it; that it is about to be created is written
 //! down before; and whoever finds that looks for it in Pipedrive first, in lists that know new records at once.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::{
@@ -15,15 +13,17 @@ use crate::{
     crm::{error::CrmError, locks},
     inbox::{Caller, as_user::AsUser, error::InboxError},
     model::{
-        contact::Phone,
         conversation::Conversation,
         ids::{ConversationId, PersonId, PipelineId, StageId},
         record::{Chosen, Deed, Link, RecordRef, Records},
         text::{MAX_NAME_BYTES, clean},
         time::Timestamp,
     },
-    pipedrive::{Deal, DealFields, Labelled, Lead, LeadFields, Person, PersonFields, error::PipedriveError},
-    records::ports::Intent,
+    pipedrive::{Deal, DealFields, Lead, LeadFields, Person, error::PipedriveError},
+    records::{
+        identity::{Identity, conversation_lock},
+        ports::Intent,
+    },
 };
 
 /// Longest title or name, in characters.
@@ -32,8 +32,6 @@ const MAX_TITLE: usize = 255;
 const NEWEST: usize = 50;
 /// Open deals among which one is looked for.
 const OPEN_DEALS: usize = 20;
-/// How far Pipedrive's clock may be behind ours.
-const CLOCKS: Duration = Duration::from_mins(2);
 
 /// A person to create. All of it may be left out.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -70,13 +68,12 @@ pub async fn person(
     id: &ConversationId,
     new: &NewPerson,
 ) -> Result<Conversation, InboxError> {
-    let customer = own(ports, caller, id).await?.customer;
-    let name = words("name", new.name.as_deref().unwrap_or(&customer.name))?;
-    let phone = customer.phone.as_deref().and_then(Phone::parse);
-    let mut names = vec![lock_name(id)];
-    names.extend(phone.as_ref().map(locks::phone));
-    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("person#{id}"), called: name };
-    Box::pin(making.alone(names, making.person(phone.as_ref()))).await
+    let conversation = own(ports, caller, id).await?;
+    let name = words("name", new.name.as_deref().unwrap_or(&conversation.customer.name))?;
+    let identity = Identity::of(&conversation.customer);
+    let intent = identity.intent(&conversation);
+    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent, called: name };
+    Box::pin(making.alone(identity.locks(id), making.person(&identity))).await
 }
 
 /// Creates a lead for the conversation's person, and links the conversation to it; nothing, if it has one already.
@@ -88,7 +85,7 @@ pub async fn lead(
 ) -> Result<Conversation, InboxError> {
     let title = title(ports, caller, id, new.title.as_deref()).await?;
     let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("lead#{id}"), called: title };
-    Box::pin(making.alone(vec![lock_name(id)], making.lead())).await
+    Box::pin(making.alone(vec![conversation_lock(id)], making.lead())).await
 }
 
 /// Creates a deal with the conversation's person, and pins it; nothing, if one of that title is pinned already.
@@ -100,11 +97,7 @@ pub async fn deal(
 ) -> Result<Conversation, InboxError> {
     let title = title(ports, caller, id, new.title.as_deref()).await?;
     let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("deal#{id}"), called: title };
-    Box::pin(making.alone(vec![lock_name(id)], making.deal(new))).await
-}
-
-fn lock_name(id: &ConversationId) -> String {
-    format!("conversation#{id}")
+    Box::pin(making.alone(vec![conversation_lock(id)], making.deal(new))).await
 }
 
 /// The title that was given; else after the customer and how they write.
@@ -159,29 +152,20 @@ impl Making<'_> {
         outcome
     }
 
-    async fn person(&self, phone: Option<&Phone>) -> Result<Conversation, InboxError> {
+    async fn person(&self, identity: &Identity) -> Result<Conversation, InboxError> {
         let conversation = own(self.ports, self.caller, self.id).await?;
         if conversation.record.person().is_some() {
             return self.done(conversation).await;
         }
         let label = provider_name(self.ports, &conversation).await?;
         let api = self.ports.persons;
-        let fields = PersonFields {
-            name: Some(self.called.clone()),
-            phones: phone
-                .map(|phone| vec![Labelled { value: phone.as_str().to_owned(), primary: true, label: label.to_owned() }]),
-            ..PersonFields::default()
-        };
-        let fields = &fields;
+        let fields = &identity.fields(&self.called, label);
         let create = || self.as_user.call(move |access| async move { api.create_person(&access, fields).await });
-        let made: Person = match self.earlier().await? {
+        // Whatever they were to be called then, and whoever was at it: the bundle itself writes the same down.
+        let made: Person = match self.ports.intents.intent(self.caller.company, &self.intent).await? {
             Some(intent) => {
                 let newest = self.as_user.call(|access| async move { api.newest_persons(&access, NEWEST).await }).await?;
-                let is_it = |found: &Person| {
-                    let number = phone.is_none_or(|phone| found.phones.iter().any(|known| phone.is(&known.value)));
-                    found.name == self.called && number && since(&intent, found.added_at)
-                };
-                match newest.into_iter().find(is_it) {
+                match newest.into_iter().find(|person| identity.is_intended(person, &intent)) {
                     Some(person) => person,
                     None => self.create(create()).await?,
                 }
@@ -214,7 +198,9 @@ impl Making<'_> {
             Some(intent) => {
                 let all = self.as_user.call(|access| async move { api.leads_of(&access, person, None, NEWEST).await }).await?;
                 let ours = |lead: &Lead| {
-                    lead.origin.as_deref() == Some(self.id.as_str()) && lead.title == self.called && since(&intent, lead.added_at)
+                    lead.origin.as_deref() == Some(self.id.as_str())
+                        && lead.title == self.called
+                        && intent.is_before(lead.added_at)
                 };
                 match all.items.into_iter().find(ours) {
                     Some(lead) => lead,
@@ -251,7 +237,7 @@ impl Making<'_> {
         let made: Deal = match self.earlier().await? {
             Some(intent) => {
                 let open = self.as_user.call(|access| async move { api.open_deals_of(&access, person, OPEN_DEALS).await });
-                let is_it = |deal: &Deal| deal.title == self.called && since(&intent, deal.added_at);
+                let is_it = |deal: &Deal| deal.title == self.called && intent.is_before(deal.added_at);
                 match open.await?.into_iter().find(is_it) {
                     Some(deal) => deal,
                     None => self.create(create()).await?,
@@ -313,11 +299,6 @@ impl Making<'_> {
 fn linked_person(conversation: &Conversation) -> Result<PersonId, InboxError> {
     let none = || InboxError::invalid_body("person", "is not linked yet: link or create the person first");
     conversation.record.person().ok_or_else(none)
-}
-
-/// Whether it was added after the intent was written.
-fn since(intent: &Intent, added_at: Option<Timestamp>) -> bool {
-    added_at.is_none_or(|added_at| added_at.plus(CLOCKS) >= intent.at)
 }
 
 /// Whether Pipedrive may have done it all the same.

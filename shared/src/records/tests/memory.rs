@@ -16,7 +16,7 @@ use crate::{
     media::bucket::{Bucket, BucketError, ObjectHeaders, ObjectInfo, Prefix},
     model::{
         channel::{Channel, Delivery},
-        contact::Phone,
+        contact::{Email, Phone},
         content::ObjectKey,
         conversation::Conversation,
         cursor::{ConversationCursor, MessageCursor},
@@ -103,6 +103,10 @@ impl LinkStore for Memory {
 
     async fn person_of_phone(&self, _: CompanyId, phone: &Phone) -> Result<Option<PersonId>, StoreError> {
         Ok(self.stored().phones.get(phone.ending()).copied())
+    }
+
+    async fn person_of_email(&self, _: CompanyId, _: &Email) -> Result<Option<PersonId>, StoreError> {
+        Ok(None)
     }
 
     async fn conversations_beside(&self, _: &Conversation) -> Result<Vec<Conversation>, StoreError> {

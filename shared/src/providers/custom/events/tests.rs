@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     model::{
+        contact::Email,
         content::{FileKind, FileSource, Person},
         ids::{ContactKey, MessageId},
         time::Timestamp,
@@ -51,6 +52,7 @@ fn every_field_is_read() {
                 id("msg-1"),
                 Customer {
                     phone: Some("+15550100001".to_owned()),
+                    email: Email::parse("ada@example.com"),
                     avatar_url: Some("https://chat.example.com/ada.png".to_owned()),
                     ..customer_7("Ada L.")
                 },
@@ -265,6 +267,12 @@ fn faults_name_their_field() {
         (&message, "/from/id", Some(json!("a b")), no_id("from.id")),
         (&message, "/from/name", Some(json!(" ")), "from.name must not be empty".to_owned()),
         (&message, "/from/name", Some(json!("x".repeat(121))), "from.name is too long".to_owned()),
+        (
+            &message,
+            "/from/email",
+            Some(json!("ada@nowhere")),
+            "from.email must be an e-mail address, like ada@example.com".to_owned(),
+        ),
         (&message, "/from/phone", Some(json!("0123")), "from.phone must be in E.164 form, like +15550100001".to_owned()),
         (&message, "/from/avatar_url", Some(json!("data:,x")), "from.avatar_url must be an http or https URL".to_owned()),
         (&message, "/text", None, "text is required".to_owned()),

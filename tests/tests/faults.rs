@@ -14,6 +14,7 @@ use pigeonpost_tests::{
 };
 use shared::{
     clock::Clock,
+    environment::Environment,
     http::HttpFunction,
     inbox::ports::InboxReader,
     model::{
@@ -123,14 +124,14 @@ async fn deliver_with(world: &World, wire: &Wire, customer: usize, fault: Option
     }
     let id = world.newest_conversation().await.id;
     wire.reset(fault);
-    let failures = deliver(world, wire, &id).await;
+    let failures = deliver(world.bundle.environment(), wire, &id).await;
     let requests = wire.traffic().operations.len();
     let dies = fault.is_some_and(|(_, fault)| fault != Fault::Repeat);
     assert_eq!(failures > 0, dies, "{fault:?}");
 
     // The stream gives the same change again.
     wire.reset(None);
-    assert_eq!(deliver(world, wire, &id).await, 0);
+    assert_eq!(deliver(world.bundle.environment(), wire, &id).await, 0);
     world.settle().await;
     assert_eq!(world.texts(&name), ["message 0", "message 1", "message 2"], "{fault:?}");
     let stored = world.bundle.environment().table().conversation(&id).await.unwrap().unwrap();
@@ -139,8 +140,8 @@ async fn deliver_with(world: &World, wire: &Wire, customer: usize, fault: Option
 }
 
 /// Calls deliver over `wire` as the stream does; how many records failed.
-async fn deliver(world: &World, wire: &Wire, id: &ConversationId) -> usize {
-    let function = deliver::Function::new(&wire.environment(world.bundle.environment()));
+pub(crate) async fn deliver(environment: &Environment, wire: &Wire, id: &ConversationId) -> usize {
+    let function = deliver::Function::new(&wire.environment(environment));
     let event = serde_json::json!({"Records": [{
         "eventID": "1", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "eventVersion": "1.1", "awsRegion": "us-east-1",
         "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/t/stream/s",

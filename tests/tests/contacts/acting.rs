@@ -7,7 +7,7 @@ use local::simulators::pipedrive::{Action, Call, Fault, Kind};
 use pigeonpost_tests::{web::api, world::World};
 use serde_json::{Value, json};
 
-use crate::caller::{COLLEAGUE, Caller, DEMO};
+use crate::contacts::caller::{COLLEAGUE, Caller, DEMO};
 
 const GET: Call = Call::Records(Kind::Persons, Action::Get);
 

@@ -10,7 +10,7 @@ use pigeonpost_tests::{
 use serde_json::{Value, json};
 use shared::http::HttpFunction;
 
-use crate::caller::{Caller, make_key};
+use crate::contacts::caller::{Caller, make_key};
 
 async fn call(
     wire: &Wire,

@@ -4,7 +4,7 @@ use local::simulators::pipedrive::Kind;
 use pigeonpost_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, DEMO};
+use crate::contacts::caller::{Caller, DEMO};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_is_a_person_and_found_by_id_address_and_number() {

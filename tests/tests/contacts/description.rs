@@ -9,7 +9,7 @@ use pigeonpost_tests::{
     world::World,
 };
 
-use crate::caller::Caller;
+use crate::contacts::caller::Caller;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_is_described_and_nothing_else() {

@@ -8,7 +8,7 @@ use pigeonpost_tests::{call::request, table, wire::Wire, world::World};
 use serde_json::{Value, json};
 use shared::http::HttpFunction;
 
-use crate::caller::{Caller, DEMO};
+use crate::contacts::caller::{Caller, DEMO};
 
 const ON: (&str, &str) = ("x-developer-mode", "true");
 const LIST: &str = "/v2/segmentation-lists/sl_0123456789abcdef";

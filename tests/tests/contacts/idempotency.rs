@@ -8,7 +8,7 @@ use local::simulators::pipedrive::{Action, Call, Fault, Kind};
 use pigeonpost_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::caller::{Answer, Caller, DEMO};
+use crate::contacts::caller::{Answer, Caller, DEMO};
 
 async fn post(caller: &Caller, name: &str, path: &str, body: &Value) -> Answer {
     caller.call(Method::POST, path, Some(body), &[("idempotency-key", name)]).await

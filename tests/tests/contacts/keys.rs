@@ -11,7 +11,7 @@ use pigeonpost_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::caller::{COLLEAGUE, Caller, DEMO, make_key, others};
+use crate::contacts::caller::{COLLEAGUE, Caller, DEMO, make_key, others};
 
 async fn keys(bundle: &Bundle, session: &str) -> Vec<Value> {
     let answer = api(bundle, session, Method::GET, "/setup/keys", None).await;

@@ -20,7 +20,7 @@ use shared::{
     model::time::Timestamp,
 };
 
-use crate::caller::make_key;
+use crate::contacts::caller::make_key;
 
 /// Time that passes when the test says so.
 struct Still(AtomicI64);

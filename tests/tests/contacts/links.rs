@@ -19,7 +19,7 @@ use shared::{
     },
 };
 
-use crate::caller::{Caller, DEMO, OTHERS, others};
+use crate::contacts::caller::{Caller, DEMO, OTHERS, others};
 
 /// A customer's first message; its conversation.
 async fn writes(world: &World, n: usize) -> ConversationId {

@@ -3,7 +3,7 @@
 use pigeonpost_tests::{table, world::World};
 use serde_json::{Value, json};
 
-use crate::caller::Caller;
+use crate::contacts::caller::Caller;
 
 async fn lists(caller: &Caller) -> Vec<Value> {
     caller.get("/v2/segmentation-lists").await.data(200).as_array().unwrap().clone()

@@ -4,7 +4,7 @@
 mod acting;
 mod caller;
 mod ceilings;
-mod contacts;
+mod contact;
 mod deals;
 mod description;
 mod developer;

@@ -6,7 +6,7 @@ use local::simulators::pipedrive::{Action, Call, Kind};
 use pigeonpost_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, DEMO};
+use crate::contacts::caller::{Caller, DEMO};
 
 const LIST: Call = Call::Records(Kind::Persons, Action::List);
 

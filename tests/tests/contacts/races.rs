@@ -16,7 +16,7 @@ use pigeonpost_tests::{
 use serde_json::{Value, json};
 use shared::http::{HttpFunction, Request};
 
-use crate::caller::{Caller, DEMO};
+use crate::contacts::caller::{Caller, DEMO};
 
 /// A create as the gateway passes it on.
 fn create(key: &str, body: &Value) -> Request {

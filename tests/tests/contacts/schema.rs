@@ -9,7 +9,7 @@ use pigeonpost_tests::{web::api, world::World};
 use serde_json::json;
 use shared::http::v2::error::rows;
 
-use crate::caller::{Caller, DEMO, make_key};
+use crate::contacts::caller::{Caller, DEMO, make_key};
 
 struct Row<'a> {
     what: &'a str,

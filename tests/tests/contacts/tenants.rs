@@ -5,7 +5,7 @@ use local::simulators::pipedrive::{Action, Call, Kind};
 use pigeonpost_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, DEMO, OTHERS, others};
+use crate::contacts::caller::{Caller, DEMO, OTHERS, others};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_reaches_the_other_company() {

@@ -13,7 +13,7 @@ use pigeonpost_tests::{
 use serde_json::{Value, json};
 use shared::{clock::Clock, http::HttpFunction};
 
-use crate::desk::{Desk, names, said, text, write};
+use crate::inbox::desk::{Desk, names, said, text, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_newest_first_and_goes_on_where_it_ended() {

@@ -4,7 +4,7 @@ use http::Method;
 use pigeonpost_tests::{many, world::World};
 use serde_json::json;
 
-use crate::desk::{Desk, names, said, text, write};
+use crate::inbox::desk::{Desk, names, said, text, write};
 
 /// As many conversations as a busy company has after years.
 const MANY: i64 = 10_000;

@@ -13,7 +13,7 @@ use pigeonpost_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, said, text, write};
+use crate::inbox::desk::{Desk, said, text, write};
 
 /// A PNG's beginning, and much after it: more than a function's call could carry.
 fn large_picture() -> Vec<u8> {

@@ -19,7 +19,7 @@ use shared::{
     model::ids::{ChannelId, CompanyId, UserId},
 };
 
-use crate::desk::{Desk, said, text, write};
+use crate::inbox::desk::{Desk, said, text, write};
 
 /// The routes of the template below `/inbox/api/`, with real ids in them.
 fn routes(conversation: &str, message: &str, channel: &str) -> Vec<(Method, String)> {

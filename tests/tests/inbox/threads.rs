@@ -5,7 +5,7 @@ use local::simulators::pipedrive::DEMO_COMPANY;
 use pigeonpost_tests::{table, world::World};
 use serde_json::json;
 
-use crate::desk::{Desk, said, text, write};
+use crate::inbox::desk::{Desk, said, text, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_read_by_pages_from_the_newest() {
@@ -70,7 +70,7 @@ async fn everybody_of_a_company_reads_and_answers_and_the_owner_alone_deletes() 
     write(&world, 1, "Ada", "hello").await;
     let id = owner.id("Ada").await;
     let sent = colleague.post(&format!("conversations/{id}/messages"), &said("hello back")).await;
-    assert_eq!(sent["author"], json!(crate::desk::COLLEAGUE));
+    assert_eq!(sent["author"], json!(crate::inbox::desk::COLLEAGUE));
     let row = colleague.row("Ada").await;
     assert_eq!((&row["own"], &row["mine"]), (&json!(false), &json!(true)));
 

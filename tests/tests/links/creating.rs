@@ -3,7 +3,7 @@
 use local::simulators::pipedrive::{Action, Call, DEMO_COMPANY, DEMO_USER, Fault, Kind};
 use serde_json::{Value, json};
 
-use crate::fixture::{Desk, number};
+use crate::links::fixture::{Desk, number};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn person_lead_and_deal_are_created_once_each() {
@@ -88,4 +88,16 @@ async fn what_pipedrive_refuses_may_be_tried_again_at_once() {
     assert_eq!((limited.status, &limited.json()["data"]["code"]), (429, &json!("RATE_LIMIT_EXCEEDED")));
     desk.does("person", &json!({})).await;
     assert_eq!(count(&desk, Kind::Persons), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_bundle_may_have_created_by_itself_nobody_creates_again_by_hand() {
+    let desk = Desk::open().await;
+    desk.pipedrive().change(|settings| settings.search_lag = usize::MAX);
+    desk.pipedrive().inject(Call::Records(Kind::Persons, Action::Create), Fault::DropAfter, 1);
+    desk.world.settle().await;
+    assert_eq!((count(&desk, Kind::Persons), desk.stored().await.record.person()), (1, None), "Pipedrive's answer was lost");
+    desk.world.clock.advance(std::time::Duration::from_secs(31));
+    let shown = desk.does("person", &json!({"name": "Whatever"})).await;
+    assert_eq!((count(&desk, Kind::Persons), &shown["person"]["name"]), (1, &json!("Ada L.")), "it is found");
 }

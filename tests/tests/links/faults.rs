@@ -22,7 +22,7 @@ use shared::{
     records::{ports::LinkStore, watch::ports::WatchStore},
 };
 
-use crate::fixture::{Desk, routed, stored};
+use crate::links::fixture::{Desk, routed, stored};
 
 /// Longer than a lock is held that nobody gives back, and than Pipedrive's clock may be behind ours: what was created before is
 /// not taken for what is created now.

@@ -15,7 +15,7 @@ use shared::{
     records::ports::LinkStore,
 };
 
-use crate::fixture::{COLLEAGUE, Desk, number};
+use crate::links::fixture::{COLLEAGUE, Desk, number};
 
 async fn linked_to(desk: &Desk, record: RecordRef) -> usize {
     LinkStore::linked_to(&*desk.world.bundle.environment().table(), DEMO_COMPANY, &record).await.unwrap().len()

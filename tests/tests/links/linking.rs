@@ -7,7 +7,7 @@ use shared::{
     model::{contact::Phone, ids::PersonId},
 };
 
-use crate::fixture::{COLLEAGUE, Desk, number};
+use crate::links::fixture::{COLLEAGUE, Desk, number};
 
 fn words(told: &[(&str, &str)]) -> Vec<(String, String)> {
     told.iter().map(|(what, why)| ((*what).to_owned(), (*why).to_owned())).collect()

@@ -5,7 +5,7 @@ use local::simulators::pipedrive::{DEMO_COMPANY, DEMO_USER};
 use pigeonpost_tests::web::api;
 use serde_json::{Value, json};
 
-use crate::fixture::{COLLEAGUE, Desk};
+use crate::links::fixture::{COLLEAGUE, Desk};
 
 async fn put(desk: &Desk, body: &Value) -> pigeonpost_tests::web::Answer {
     desk.call(Method::PUT, "/inbox/api/settings", Some(body)).await

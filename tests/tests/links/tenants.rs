@@ -13,7 +13,7 @@ use shared::{
     records::ports::LinkStore,
 };
 
-use crate::fixture::Desk;
+use crate::links::fixture::Desk;
 
 const OTHERS: CompanyId = CompanyId(2002);
 const OTHER_USER: UserId = UserId(21);

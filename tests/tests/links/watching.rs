@@ -15,7 +15,7 @@ use pigeonpost_tests::{
 use serde_json::json;
 use shared::records::watch::ports::WatchStore;
 
-use crate::fixture::{COLLEAGUE, Desk};
+use crate::links::fixture::{COLLEAGUE, Desk};
 
 const DAY: Duration = Duration::from_hours(24);
 

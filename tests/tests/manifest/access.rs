@@ -11,7 +11,7 @@ use local::simulators::{
 use pigeonpost_tests::world::{World, phone};
 use serde_json::Value;
 
-use crate::caller::{Caller, Chat};
+use crate::manifest::caller::{Caller, Chat};
 
 fn headers(value: &str) -> HeaderMap {
     HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])

@@ -14,7 +14,7 @@ use pigeonpost_tests::{
 use serde_json::Value;
 use shared::{clock::Clock, http::HttpFunction};
 
-use crate::caller::Chat;
+use crate::manifest::caller::Chat;
 
 /// Names of path parameters.
 const CHANNEL: &str = "providerChannelId";

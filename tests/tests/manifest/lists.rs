@@ -15,7 +15,7 @@ use shared::{
     model::{ids::ConversationId, time::Timestamp},
 };
 
-use crate::caller::{Caller, check_conversation};
+use crate::manifest::caller::{Caller, check_conversation};
 
 const CONVERSATIONS: usize = 250;
 const MESSAGES: usize = 1000;

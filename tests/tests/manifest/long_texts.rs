@@ -7,7 +7,7 @@ use pigeonpost_tests::world::{World, phone};
 use serde_json::{Value, json};
 use shared::{clock::Clock, model::time::Timestamp};
 
-use crate::caller::{Caller, check_conversation};
+use crate::manifest::caller::{Caller, check_conversation};
 
 /// Conversations, and messages in each: a page as Pipedrive asks for it.
 const PAGE: usize = 30;

@@ -9,7 +9,7 @@ use shared::{
     model::{ids::MessageId, status::Status, time::Timestamp},
 };
 
-use crate::caller::{Answer, Caller, Chat};
+use crate::manifest::caller::{Answer, Caller, Chat};
 
 /// The newest message of the chat, as `getConversationById` shows it.
 async fn newest(caller: &Caller, chat: &Chat) -> Value {

@@ -18,7 +18,7 @@ use pigeonpost_tests::{
 };
 use shared::clock::Clock;
 
-use crate::caller::{Caller, Chat};
+use crate::manifest::caller::{Caller, Chat};
 
 /// More than one request erases.
 const MANY: usize = 60;

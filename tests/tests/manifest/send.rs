@@ -11,7 +11,7 @@ use pigeonpost_tests::{
 };
 use shared::{http::HttpFunction, model::status::Status};
 
-use crate::caller::{Caller, Chat};
+use crate::manifest::caller::{Caller, Chat};
 
 /// A field of the form in place of the one that has its name.
 fn with<'a>(fields: &[(&'a str, &'a str)], name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {

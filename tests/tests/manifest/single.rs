@@ -7,7 +7,7 @@ use local::{
 use pigeonpost_tests::world::{World, phone};
 use shared::model::ids::{CompanyId, UserId};
 
-use crate::caller::{Caller, Chat, check_conversation, check_message};
+use crate::manifest::caller::{Caller, Chat, check_conversation, check_message};
 
 /// A company beside the demo company.
 const OTHER: CompanyId = CompanyId(2002);

@@ -8,7 +8,7 @@ use pigeonpost_tests::{
 };
 use shared::{inbox::ports::ChannelStore, media::links::Target, model::message::Message};
 
-use crate::fixture::{OTHERS, World, conversation, get, photo, png};
+use crate::media::fixture::{OTHERS, World, conversation, get, photo, png};
 
 /// Two customers with a photo and a portrait each.
 async fn two_customers(world: &World) -> [shared::model::conversation::Conversation; 2] {

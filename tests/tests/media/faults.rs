@@ -8,7 +8,7 @@ use pigeonpost_tests::wire::{Fault, Wire};
 use serde_json::json;
 use shared::{config::Config, environment::Environment, model::ids::MessageId};
 
-use crate::fixture::{World, photo, png};
+use crate::media::fixture::{World, photo, png};
 
 /// Calls fetch-media as the stream does; how many records failed.
 async fn fetch(environment: &Environment, id: &MessageId) -> usize {

@@ -13,7 +13,7 @@ use shared::{
     providers::error::{ProviderError, Refusal},
 };
 
-use crate::fixture::{World, awaited, away, get, photo, png, refused};
+use crate::media::fixture::{World, awaited, away, get, photo, png, refused};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_message_is_there_first_and_the_file_follows() {

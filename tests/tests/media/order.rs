@@ -9,7 +9,7 @@ use local::{
 use serde_json::json;
 use shared::model::ids::ConversationId;
 
-use crate::fixture::{World, photo, png};
+use crate::media::fixture::{World, photo, png};
 
 /// Calls deliver as the stream does, and nothing else.
 async fn deliver(world: &World, id: &ConversationId) {

@@ -16,7 +16,7 @@ use shared::{
     model::{content::FileKind, ids::MessageId},
 };
 
-use crate::fixture::{World, awaited, get, photo, png};
+use crate::media::fixture::{World, awaited, get, photo, png};
 
 async fn head(address: &str) -> Answer {
     send(client().head(address)).await

@@ -5,7 +5,7 @@ use pigeonpost_tests::web::{client, send};
 use serde_json::json;
 use shared::model::ids::{CompanyId, UserId};
 
-use crate::fixture::{desk, notes, persons, pipedrive, writes};
+use crate::records::fixture::{desk, notes, persons, pipedrive, writes};
 
 const OTHERS: (CompanyId, UserId) = (CompanyId(2002), UserId(21));
 
@@ -42,7 +42,7 @@ async fn an_empty_budget_stops_its_own_company_alone() {
 
     // A new day: what was parked goes on.
     world.clock.advance(std::time::Duration::from_hours(24));
-    crate::fixture::minutes(&world, 3).await;
+    crate::records::fixture::minutes(&world, 3).await;
     assert_eq!((persons(&world).len(), notes(&world).len()), (known + 1, 1));
     assert_eq!(pipedrive(&world).notes(OTHERS.0).len(), 1);
     assert!(notes(&world)[0].content.contains("to the first"));

@@ -2,7 +2,7 @@
 
 use local::simulators::pipedrive::{DEMO_COMPANY, DEMO_USER, Kind};
 
-use crate::fixture::{conversations, desk, minutes, notes, pipedrive, to_the_end_of_the_day, writes};
+use crate::records::fixture::{conversations, desk, minutes, notes, pipedrive, to_the_end_of_the_day, writes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_note_is_written_anew_with_new_messages_only() {
@@ -24,7 +24,7 @@ async fn a_deleted_note_is_written_anew_with_new_messages_only() {
 async fn a_long_day_is_continued_in_further_notes() {
     let world = desk().await;
     for n in 0..60 {
-        crate::fixture::says(&world, 1, "Dora", &format!("{n}: {}", "x".repeat(4_000))).await;
+        crate::records::fixture::says(&world, 1, "Dora", &format!("{n}: {}", "x".repeat(4_000))).await;
     }
     world.settle().await;
     to_the_end_of_the_day(&world).await;

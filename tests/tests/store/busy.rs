@@ -20,7 +20,7 @@ use shared::{
     model::ids::ChannelId,
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 /// Makes of a request's body the answer that it gets instead of the table's: status and body.
 type Answer = fn(&Value) -> (u16, Value);

@@ -8,7 +8,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 #[tokio::test]
 async fn an_account_leads_to_one_channel() {
@@ -18,7 +18,7 @@ async fn an_account_leads_to_one_channel() {
     let owner = AccountOwner { channel: channel.id.clone(), owner: USER };
     assert_eq!(f.table.account_owner(channel.provider, &channel.account).await.unwrap(), Some(owner.clone()));
 
-    let other = Channel { owner: UserId(8), ..crate::fixture::channel() };
+    let other = Channel { owner: UserId(8), ..crate::store::fixture::channel() };
     assert_eq!(f.table.save_channel(&other).await.unwrap(), ConnectOutcome::AccountTaken(owner));
     assert_eq!(ChannelStore::channel(&f.table, &other.id).await.unwrap(), None);
 
@@ -54,8 +54,11 @@ async fn a_removed_channel_loses_its_account_and_credentials_and_never_comes_bac
         assert!(!f.table.set_channel_state(&channel, state, at(3)).await.unwrap(), "{state:?}");
     }
     assert!(f.table.save_channel(&channel).await.is_err(), "not under the same id");
-    assert_eq!(f.table.save_channel(&crate::fixture::channel()).await.unwrap(), ConnectOutcome::Stored, "as a new one");
-    assert!(!f.table.set_channel_state(&crate::fixture::channel(), ChannelState::Removed, at(3)).await.unwrap(), "unknown");
+    assert_eq!(f.table.save_channel(&crate::store::fixture::channel()).await.unwrap(), ConnectOutcome::Stored, "as a new one");
+    assert!(
+        !f.table.set_channel_state(&crate::store::fixture::channel(), ChannelState::Removed, at(3)).await.unwrap(),
+        "unknown"
+    );
 }
 
 #[tokio::test]

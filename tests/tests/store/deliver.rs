@@ -3,18 +3,19 @@
 use shared::{
     inbox::{
         dead::{DeadStore, Order, Revival},
+        halt::HaltStore,
         ports::{DueWork, InstallationStore, OutboxStore, Outcome, ReceiveStore, Settled, Settlement, StoreOutcome, Then},
     },
     model::{
-        channel::Delivery,
         conversation::{Conversation, Pause, Rest, Stamp},
+        halt::{Halt, HaltReason},
         ids::{ChannelId, CompanyId, ConversationId, Place},
         installation::InstallationState,
         status::Status,
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 /// A conversation with `count` messages that Pipedrive has not heard of.
 async fn waiting(f: &Fixture, count: i64) -> Conversation {
@@ -167,10 +168,14 @@ async fn nothing_is_held_for_an_installation_that_works() {
     let installation = installation(USER);
     f.table.save_grant(&installation, at(500)).await.unwrap();
     assert!(!f.table.settle(&seen, &hold).await.unwrap(), "it came back meanwhile");
-    f.table.set_delivery(COMPANY, USER, Delivery::Records, at(0)).await.unwrap();
-    assert!(f.table.settle(&seen, &hold).await.unwrap(), "there is no inbox to deliver to");
+    let halt = |reason| Halt { reason, since: at(1), until: at(2), strikes: 1, probe: None };
+    assert!(f.table.halt(&installation, &halt(HaltReason::RateLimited)).await.unwrap());
+    assert!(!f.table.settle(&seen, &hold).await.unwrap(), "it passes by itself, and releases nothing");
+    f.table.end_halt(COMPANY, USER, &halt(HaltReason::RateLimited), at(3)).await.unwrap();
+    assert!(f.table.halt(&installation, &halt(HaltReason::AccountClosed)).await.unwrap());
+    assert!(f.table.settle(&seen, &hold).await.unwrap(), "a probe releases it");
+    f.table.end_halt(COMPANY, USER, &halt(HaltReason::AccountClosed), at(4)).await.unwrap();
     f.table.release(COMPANY, USER, at(800), 10).await.unwrap();
-    f.table.set_delivery(COMPANY, USER, Delivery::Channels, at(0)).await.unwrap();
     f.table.set_installation_state(&installation, InstallationState::NeedsReconnect).await.unwrap();
     assert!(f.table.settle(&seen, &hold).await.unwrap());
 }

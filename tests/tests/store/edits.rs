@@ -12,7 +12,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 async fn received(f: &Fixture) -> (Conversation, Message) {
     let conversation = conversation(&ChannelId::new(COMPANY), &["phone:1"]);

@@ -9,7 +9,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 async fn read(f: &Fixture) -> Installation {
     f.table.installation(COMPANY, USER).await.unwrap().unwrap()

@@ -8,7 +8,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 #[tokio::test]
 async fn two_hundred_and_fifty_conversations_in_pages() {

@@ -13,7 +13,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 fn source(n: usize) -> FileSource {
     FileSource(format!("file {n}"))

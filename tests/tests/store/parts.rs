@@ -11,7 +11,7 @@ use shared::{
     providers::outgoing::PartId,
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 fn part(id: Option<&str>, status: Status) -> Part {
     Part { provider_id: id.map(provider_id), status }

@@ -11,7 +11,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 #[tokio::test]
 async fn a_first_message_makes_the_conversation() {

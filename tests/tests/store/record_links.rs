@@ -13,7 +13,7 @@ use shared::{
     store::Table,
 };
 
-use crate::fixture::{COMPANY, Fixture, at, channel, conversation, fixture, incoming, new_message};
+use crate::store::fixture::{COMPANY, Fixture, at, channel, conversation, fixture, incoming, new_message};
 
 async fn stored(f: &Fixture) -> Conversation {
     let channel = channel();
@@ -94,7 +94,7 @@ async fn the_same_customer_is_found_on_another_channel_of_the_provider() {
     let beside = f.table.conversations_beside(&here).await.unwrap();
     assert_eq!(beside.iter().map(|found| &found.id).collect::<Vec<_>>(), [&there.id]);
     let mut stranger = there.clone();
-    stranger.customer.keys = vec![crate::fixture::contact("user:1")];
+    stranger.customer.keys = vec![crate::store::fixture::contact("user:1")];
     assert!(f.table.conversations_beside(&stranger).await.unwrap().is_empty());
 }
 

@@ -5,7 +5,7 @@ use shared::{
     model::{conversation::Stamp, ids::ChannelId, message::Sending},
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 #[tokio::test]
 async fn a_conversation_goes_whole_and_again_without_harm() {

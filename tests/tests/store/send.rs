@@ -10,7 +10,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 /// A conversation whose only entry in the outbox is a message under way.
 async fn under_way(f: &Fixture) -> (Conversation, Message, Stamp) {
@@ -19,7 +19,7 @@ async fn under_way(f: &Fixture) -> (Conversation, Message, Stamp) {
     f.table.store_message(&first).await.unwrap();
     conversation = InboxReader::conversation(&f.table, &conversation.id).await.unwrap().unwrap();
     let settled = shared::inbox::ports::Settlement {
-        settled: crate::fixture::first(&conversation, 1),
+        settled: crate::store::fixture::first(&conversation, 1),
         at: at(0),
         then: shared::inbox::ports::Then::Continue { due_at: at(1) },
     };

@@ -10,7 +10,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 /// A conversation with a sent message that Pipedrive knows already.
 async fn sent(f: &Fixture) -> (Conversation, Message) {

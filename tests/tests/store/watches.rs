@@ -21,7 +21,7 @@ use shared::{
     seal::Vault,
 };
 
-use crate::fixture::{COMPANY, USER, at, conversation, fixture, incoming, installation, new_message};
+use crate::store::fixture::{COMPANY, USER, at, conversation, fixture, incoming, installation, new_message};
 
 fn watch(password: &str) -> Watch {
     let vault = Vault::parse("1:0123456789abcdef0123456789abcdef").unwrap();

@@ -1,0 +1,35 @@
+//! Tests of the bundle's parts together, in one program: linked once, and run beside each other.
+//!
+//! What listens to the whole process's log (`metrics`, `secrecy`, `provider_secrets`) is a program of its own.
+
+mod background_faults;
+mod contacts;
+mod custom;
+mod dead;
+mod delivery;
+mod events;
+mod faults;
+mod halts;
+mod inbox;
+mod installation;
+mod links;
+mod listening;
+mod manifest;
+mod media;
+mod outside_world;
+mod patience;
+mod poison;
+mod receiving;
+mod records;
+mod removal;
+mod removal_faults;
+mod repeats;
+mod rotation;
+mod session;
+mod setup;
+mod setup_faults;
+mod statuses;
+mod store;
+mod template;
+mod tokens;
+mod tree;

@@ -2,7 +2,11 @@
 //! SDK against it, and browsers its presigned addresses. It checks signatures and how long an address is good. Pages may
 //! PUT to it from elsewhere, as the template lets them.
 
-use std::{io, net::Ipv4Addr, path::Path};
+use std::{
+    io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use axum::{
     Router,
@@ -33,6 +37,7 @@ pub enum BucketError {
 /// A served bucket. The server stops when this is dropped.
 pub struct LocalBucket {
     endpoint: String,
+    folder: PathBuf,
     server: JoinHandle<()>,
 }
 
@@ -55,7 +60,24 @@ impl LocalBucket {
                 tracing::error!(%problem, "the embedded S3 stopped");
             }
         });
-        Ok(Self { endpoint, server })
+        Ok(Self { endpoint, folder: folder.join(BUCKET), server })
+    }
+
+    /// The names of all objects.
+    pub fn objects(&self) -> io::Result<Vec<String>> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.folder.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(&self.folder).unwrap_or(&path).to_string_lossy().into_owned());
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// For `AWS_ENDPOINT_URL_S3`.

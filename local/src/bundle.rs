@@ -15,11 +15,13 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
+    aws,
     bucket::{BUCKET, BucketError, LocalBucket},
     data::{self, DataError},
     demo,
     dynamodb::{Dynamodb, DynamodbError},
     host::{self, Functions, HostError},
+    iam::Roles,
     options::RealWorld,
     schedules::{Scheduled, Schedules},
     secrets::{SECRET_ID, SecretsStub},
@@ -128,11 +130,12 @@ pub struct Unsettled;
 pub struct Bundle {
     url: String,
     environment: Environment,
+    roles: Roles,
     secrets: SecretsStub,
     secret: Value,
     simulators: Option<Simulators>,
     dynamodb: Arc<Dynamodb>,
-    _bucket: LocalBucket,
+    bucket: LocalBucket,
     pump: Arc<Pump<Dynamodb>>,
     scheduled: Vec<Arc<Scheduled>>,
     stop: watch::Sender<bool>,
@@ -168,7 +171,8 @@ impl Bundle {
         let settings = settings(&options, &url, simulators.as_ref(), &secrets, &dynamodb, &bucket);
         let config = Config::from_lookup(|name| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))?;
         let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "local");
-        let mut environment = Environment::new(config, credentials, options.clock.clone());
+        let roles = Roles::new(&template);
+        let mut environment = Environment::watched(config, credentials, options.clock.clone(), roles.interceptor());
         if let Some(provider) = options.provider {
             environment = environment.with_provider(provider);
         }
@@ -215,11 +219,12 @@ impl Bundle {
         Ok(Self {
             url,
             environment,
+            roles,
             secrets,
             secret,
             simulators,
             dynamodb,
-            _bucket: bucket,
+            bucket,
             pump,
             scheduled,
             stop,
@@ -239,6 +244,11 @@ impl Bundle {
         &self.environment
     }
 
+    /// What the functions asked AWS for, and what their roles did not allow.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
     /// The embedded DynamoDB.
     pub fn dynamodb(&self) -> &Dynamodb {
         &self.dynamodb
@@ -247,6 +257,23 @@ impl Bundle {
     /// The secret as the owner wrote it.
     pub fn secret(&self) -> &Value {
         &self.secret
+    }
+
+    /// The names of all objects in the embedded bucket.
+    pub fn objects(&self) -> io::Result<Vec<String>> {
+        self.bucket.objects()
+    }
+
+    /// Puts all of AWS that the bundle uses behind one address; 0 takes a free port. Which it is.
+    pub async fn serve_aws(&mut self, port: u16) -> Result<String, StartError> {
+        let services = aws::Services {
+            dynamodb: self.dynamodb.endpoint().to_owned(),
+            secrets: self.secrets.url().to_owned(),
+            s3: self.bucket.endpoint().to_owned(),
+        };
+        let (url, task) = aws::serve(port, services).await.map_err(|source| StartError::Port { port, source })?;
+        self.tasks.spawn(async move { task.await.unwrap_or_default() });
+        Ok(url)
     }
 
     /// Exchanges the secret in the stub of Secrets Manager.

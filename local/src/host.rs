@@ -9,6 +9,7 @@ use shared::{
 };
 
 use crate::{
+    iam::Named,
     schedules::Scheduled,
     stream::Subscriber,
     template::{Template, routes::Routes},
@@ -40,7 +41,10 @@ macro_rules! registry {
         /// Builds the function of a crate, as its `main` does. None if there is no such crate.
         pub fn build(name: &str, environment: &Environment) -> Option<Hosted> {
             match name {
-                $($($name => Some(Hosted::$kind(Arc::new($crate_name::Function::new(environment)))),)*)*
+                $($($name => Some(Hosted::$kind(Arc::new(Named::new(
+                    $name,
+                    $crate_name::Function::new(&environment.as_one_function()),
+                )))),)*)*
                 _ => None,
             }
         }

@@ -4,6 +4,7 @@
 //! [`bundle::Bundle`] is all of it as one object. [`template`] says what runs, [`host`] has the functions, [`server`],
 //! [`stream`] and [`schedules`] start them, [`simulators`] are what they call.
 
+pub mod aws;
 pub mod bucket;
 pub mod bundle;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod data;
 pub mod demo;
 pub mod dynamodb;
 pub mod host;
+pub mod iam;
 pub mod options;
 pub mod owner;
 pub mod schedules;

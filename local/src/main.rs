@@ -53,9 +53,10 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
     // From here on, so that a start that takes long can be stopped too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let simulated = world.is_none();
+    let aws_port = options.aws_port;
     let start = async {
         println!("starting the table and the functions");
-        let bundle = Bundle::start(BundleOptions {
+        let mut bundle = Bundle::start(BundleOptions {
             port: options.port,
             data: options.data,
             delivery: options.delivery,
@@ -73,6 +74,9 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
             }
         } else {
             println!("to upload to Pipedrive: {}/manifest.json; to install: {}/oauth/install", bundle.url(), bundle.url());
+        }
+        if let Some(port) = aws_port {
+            println!("AWS_ENDPOINT_URL={}", bundle.serve_aws(port).await?);
         }
         Ok::<_, Box<dyn std::error::Error>>(bundle)
     };

@@ -13,6 +13,8 @@ Usage: cargo run -p local -- [options]
   --port N            port on 127.0.0.1 (default 3000; 0 takes a free one)
   --data DIR          keep table and files in DIR (default: a temporary folder, removed at the end)
   --delivery MODE     auto, channels or records (default auto)
+  --aws-port N        put table, secret and bucket behind one address on port N of 127.0.0.1, for AWS_ENDPOINT_URL of the
+                      operator's tool and of functions in containers (access key and secret key: local)
   --no-simulators     talk to the real Pipedrive and providers, or whatever these variables name:
                       PIPEDRIVE_OAUTH_URL, PIPEDRIVE_API_URL, GRAPH_API_URL, TELEGRAM_API_URL, TWILIO_API_URL.
                       Needs PIPEDRIVE_CLIENT_ID, PIPEDRIVE_CLIENT_SECRET, META_APP_SECRET, META_VERIFY_TOKEN;
@@ -54,6 +56,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// `--delivery`.
     pub delivery: DeliveryChoice,
+    /// `--aws-port`.
+    pub aws_port: Option<u16>,
     /// Not `--no-simulators`.
     pub simulators: bool,
     /// `--help`.
@@ -63,7 +67,8 @@ pub struct Options {
 impl Options {
     /// Reads the arguments after the program's name.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, OptionsError> {
-        let mut options = Self { port: 3000, data: None, delivery: DeliveryChoice::Auto, simulators: true, help: false };
+        let mut options =
+            Self { port: 3000, data: None, delivery: DeliveryChoice::Auto, aws_port: None, simulators: true, help: false };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let (name, inline) = match argument.split_once('=') {
@@ -75,6 +80,10 @@ impl Options {
                 "--port" => {
                     let invalid = OptionsError::Invalid { name: "--port", expected: "a number up to 65535" };
                     options.port = value("--port")?.parse().map_err(|_| invalid)?;
+                }
+                "--aws-port" => {
+                    let invalid = OptionsError::Invalid { name: "--aws-port", expected: "a number up to 65535" };
+                    options.aws_port = Some(value("--aws-port")?.parse().map_err(|_| invalid)?);
                 }
                 "--data" => options.data = Some(PathBuf::from(value("--data")?)),
                 "--delivery" => {
@@ -143,11 +152,12 @@ mod tests {
     fn defaults_and_every_option() {
         let defaults = parse("").unwrap();
         assert_eq!((defaults.port, defaults.simulators, defaults.data), (3000, true, None));
-        let options = parse("--port 3300 --data=/tmp/x --delivery records --no-simulators").unwrap();
+        let options = parse("--port 3300 --data=/tmp/x --delivery records --aws-port 4566 --no-simulators").unwrap();
         let expected = Options {
             port: 3300,
             data: Some("/tmp/x".into()),
             delivery: DeliveryChoice::Records,
+            aws_port: Some(4566),
             simulators: false,
             help: false,
         };
@@ -158,6 +168,7 @@ mod tests {
     #[test]
     fn nonsense_is_named() {
         assert_eq!(parse("--port").unwrap_err(), OptionsError::NoValue("--port"));
+        assert!(parse("--aws-port x").unwrap_err().to_string().starts_with("--aws-port"));
         assert!(parse("--port 70000").unwrap_err().to_string().starts_with("--port"));
         assert!(parse("--delivery both").is_err());
         assert_eq!(parse("--ports 1").unwrap_err(), OptionsError::Unknown("--ports".to_owned()));

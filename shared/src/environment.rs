@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedInterceptor, timeout::TimeoutConfig};
 
 use crate::{
     clock::{Clock, SystemClock},
@@ -32,6 +32,9 @@ pub struct Environment {
     /// The secret, loaded when first asked for.
     pub secrets: Arc<SecretCache>,
     credentials: Credentials,
+    /// Where the secret comes from; none if somebody gave another one.
+    manager: Option<SecretsManager>,
+    watch: Option<SharedInterceptor>,
     table: Table,
     provider: Option<Arc<dyn Provider>>,
 }
@@ -44,6 +47,15 @@ impl Environment {
 
     /// From given settings. The credentials are those of the role; in one process with the embedded table, any.
     pub fn new(config: Config, credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
+        Self::build(config, credentials, clock, None)
+    }
+
+    /// The same, with every request to AWS passing by `watch`.
+    pub fn watched(config: Config, credentials: Credentials, clock: Arc<dyn Clock>, watch: SharedInterceptor) -> Self {
+        Self::build(config, credentials, clock, Some(watch))
+    }
+
+    fn build(config: Config, credentials: Credentials, clock: Arc<dyn Clock>, watch: Option<SharedInterceptor>) -> Self {
         let mut dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
@@ -51,6 +63,9 @@ impl Environment {
             .credentials_provider(credentials.clone());
         if let Some(endpoint) = &config.dynamodb_endpoint {
             dynamodb = dynamodb.endpoint_url(endpoint);
+        }
+        if let Some(watch) = &watch {
+            dynamodb.push_interceptor(watch.clone());
         }
         let table = Table::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), config.table.clone());
         let mut manager = aws_sdk_secretsmanager::Config::builder()
@@ -61,9 +76,12 @@ impl Environment {
         if let Some(endpoint) = &config.secrets_endpoint {
             manager = manager.endpoint_url(endpoint);
         }
-        let source = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
-        let secrets = Arc::new(SecretCache::new(Box::new(source), clock.clone()));
-        Self { config: Arc::new(config), clock, secrets, credentials, table, provider: None }
+        if let Some(watch) = &watch {
+            manager.push_interceptor(watch.clone());
+        }
+        let manager = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
+        let secrets = Arc::new(SecretCache::new(Box::new(manager.clone()), clock.clone()));
+        Self { config: Arc::new(config), clock, secrets, credentials, manager: Some(manager), watch, table, provider: None }
     }
 
     /// The same, with another way to the table: tests count and break requests there.
@@ -76,8 +94,18 @@ impl Environment {
     /// The same, with another source of the secret.
     #[must_use]
     pub fn with_secrets(mut self, secrets: Arc<SecretCache>) -> Self {
-        self.secrets = secrets;
+        (self.secrets, self.manager) = (secrets, None);
         self
+    }
+
+    /// The same for one function of several in a process: it loads the secret for itself, as each Lambda function does.
+    #[must_use]
+    pub fn as_one_function(&self) -> Self {
+        let mut own = self.clone();
+        if let Some(manager) = &self.manager {
+            own.secrets = Arc::new(SecretCache::new(Box::new(manager.clone()), self.clock.clone()));
+        }
+        own
     }
 
     /// The same, with another adapter in the place of the one of its kind.
@@ -101,7 +129,8 @@ impl Environment {
     pub fn bucket(&self) -> Arc<S3Bucket> {
         let name = self.config.media_bucket.clone().expect("MEDIA_BUCKET is set");
         let endpoint = self.config.s3_endpoint.as_deref();
-        Arc::new(S3Bucket::new(name, self.config.region.clone(), endpoint, self.credentials.clone()))
+        let (region, credentials) = (self.config.region.clone(), self.credentials.clone());
+        Arc::new(S3Bucket::watched(name, region, endpoint, credentials, self.watch.clone()))
     }
 
     /// Pipedrive's API and OAuth server.

@@ -93,6 +93,7 @@ pub trait SecretSource: Send + Sync {
 }
 
 /// AWS Secrets Manager.
+#[derive(Clone)]
 pub struct SecretsManager {
     client: aws_sdk_secretsmanager::Client,
     id: String,

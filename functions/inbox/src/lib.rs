@@ -63,7 +63,7 @@ impl Function {
 
     /// A page that shows files of the bucket and uploads to it, in Pipedrive's frame.
     async fn page(&self, html: &'static str) -> Result<Response, InboxError> {
-        let address = self.bucket.link(&ObjectKey("x".to_owned()), MOMENT).await?;
+        let address = self.bucket.link(&ObjectKey("files/x".to_owned()), MOMENT).await?;
         let framing = Framing { files: origin(&address), ancestors: self.config.frame_ancestors.as_deref() };
         Ok(response::app_page(html, &framing))
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedInterceptor,
         timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::SdkError,
@@ -47,6 +47,17 @@ struct Left(usize);
 impl S3Bucket {
     /// The bucket `name`; at `endpoint`, if that is not the region's own.
     pub fn new(name: String, region: String, endpoint: Option<&str>, credentials: Credentials) -> Self {
+        Self::watched(name, region, endpoint, credentials, None)
+    }
+
+    /// The same, with every request passing by `watch`, if there is one.
+    pub fn watched(
+        name: String,
+        region: String,
+        endpoint: Option<&str>,
+        credentials: Credentials,
+        watch: Option<SharedInterceptor>,
+    ) -> Self {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
@@ -58,6 +69,9 @@ impl S3Bucket {
             .credentials_provider(credentials);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
+        }
+        if let Some(watch) = watch {
+            config.push_interceptor(watch);
         }
         Self { client: Client::from_conf(config.build()), name }
     }

@@ -43,6 +43,10 @@ async fn a_colleague_acts_when_the_keys_owner_cannot() {
     let owners: Vec<_> = pipedrive.persons(DEMO.0).into_iter().map(|person| person.owner_id).collect();
     assert_eq!(owners, [DEMO.1, COLLEAGUE]);
 
+    // With deals too, and whatever names the contact.
+    let deal = json!({"contactId": "second@example.com", "pipelineId": "1", "stageId": 2, "attributes": {"pb_name": "Offer"}});
+    caller.post("/v2/deals", &deal).await.id(201);
+
     // And the owner again, once they are back.
     world.bundle.install(DEMO.0, DEMO.1).await.unwrap();
     caller.contact("third@example.com").await;

@@ -6,7 +6,12 @@ use pigeonpost_tests::{
     table,
     web::{api, client, send},
 };
-use shared::{inbox::ports::ChannelStore, media::links::Target, model::message::Message};
+use shared::{
+    clock::Clock,
+    inbox::ports::ChannelStore,
+    media::links::Target,
+    model::{channel::ChannelState, message::Message},
+};
 
 use crate::media::fixture::{OTHERS, World, conversation, get, photo, png};
 
@@ -109,4 +114,41 @@ async fn companies_have_their_own() {
     assert_eq!(api(&world.bundle, &world.session, Method::DELETE, &path, None).await.status, 200);
     assert!(world.object_names().iter().all(|name| name.contains(foreign.id.as_str())));
     assert_eq!(get(&world.shown(&foreign.id)[0].attachments[0].url).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portrait_that_is_being_fetched_does_not_outlive_its_conversation() {
+    let world = World::start().await;
+    world.shelf.put("a", png(4, 4), "");
+    world.shelf.set_profile("A name", Some(png(4, 4)));
+    let ada = world.customer("Ada");
+    world.store_as(&ada, |message| Message { attachments: vec![photo("a")], wants_profile: true, ..message }).await;
+    let pause = world.shelf.pause();
+    let erased = async {
+        pause.reached().await;
+        world.bundle.environment().table().erase_conversation(&ada).await.unwrap();
+        pause.open();
+    };
+    tokio::join!(world.settle(), erased);
+    assert_eq!(world.object_names().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pipedrive_removes_takes_its_files_along() {
+    let world = World::start().await;
+    two_customers(&world).await;
+    world.bundle.pipedrive().remove_channel(world.channel.as_str()).await.unwrap();
+    assert_eq!(world.object_names().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_later_takes_its_files_along() {
+    let world = World::start().await;
+    two_customers(&world).await;
+    let table = world.bundle.environment().table();
+    let channel = ChannelStore::channel(&*table, &world.channel).await.unwrap().unwrap();
+    // As if the request that removed it had died before it erased anything.
+    assert!(table.set_channel_state(&channel, ChannelState::Removed, world.clock.now()).await.unwrap());
+    world.pass(std::time::Duration::from_mins(1)).await;
+    assert_eq!(world.object_names().len(), 0);
 }

@@ -1,6 +1,7 @@
 //! What must be true of `template.yaml` and no other tool looks at: rules of the house, roles that fit what functions do, and an
 //! entry in the runbook for each alarm.
 
+mod roles;
 mod rules;
 mod runbook;
 

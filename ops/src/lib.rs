@@ -5,6 +5,9 @@
 //! and with 2 if it was called wrongly. One file holds one command.
 
 pub mod dead;
+pub mod doctor;
+pub mod erase;
+pub mod reseal;
 pub mod terminal;
 
 use std::io;
@@ -29,6 +32,13 @@ pub enum Command {
     /// Messages that could not be delivered to Pipedrive and are not tried any more
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Look at a stack from inside and outside, and say what is wrong and what to do about it
+    Doctor(doctor::Arguments),
+    /// Delete for good what is kept of a company or a person
+    #[command(subcommand)]
+    Erase(erase::Command),
+    /// Seal anew what is sealed with an older key of the ring
+    Reseal,
 }
 
 /// Why a command was not done.
@@ -65,5 +75,8 @@ pub async fn run<O: io::Write, E: io::Write>(
 ) -> Result<(), OpsError> {
     match arguments.command {
         Command::Dead(command) => dead::run(command, environment, terminal).await,
+        Command::Doctor(arguments) => doctor::run(arguments, environment, terminal).await,
+        Command::Erase(command) => erase::run(command, environment, terminal).await,
+        Command::Reseal => reseal::run(environment, terminal).await,
     }
 }

@@ -78,6 +78,12 @@ impl Vault {
         Ok(SecretSlice::from(plain.to_vec()))
     }
 
+    /// Whether `sealed` was sealed with the key that seals now.
+    pub fn is_newest(&self, sealed: &Sealed) -> bool {
+        let number = URL_SAFE_NO_PAD.decode(&sealed.0).ok().and_then(|bytes| bytes.first().copied());
+        number.is_some() && number == self.keys.first().map(|(number, _)| *number)
+    }
+
     /// A key for another purpose, derived from the ring's first: for signatures, never for sealing.
     pub fn derive(&self, purpose: &str) -> Result<SecretBox<[u8; 32]>, SealError> {
         let (_, key) = self.keys.first().ok_or(SealError::NoKey)?;
@@ -132,6 +138,7 @@ mod tests {
         let rotated = Vault::parse(&format!("2:{NEW} 1:{OLD}")).unwrap();
         assert_eq!(rotated.open("x", &sealed).unwrap().expose_secret(), b"token");
         let resealed = rotated.seal("x", b"token").unwrap();
+        assert!(rotated.is_newest(&resealed) && !rotated.is_newest(&sealed));
         assert_eq!(Vault::parse(OLD).unwrap().open("x", &resealed).unwrap_err(), SealError::UnknownKey(2));
     }
 

@@ -177,7 +177,7 @@ async fn tell_pipedrive(
 }
 
 /// Tells the provider that we don't listen any more.
-async fn unsubscribe(ports: &RemovePorts<'_>, channel: &Channel) -> Result<(), InboxError> {
+pub(super) async fn unsubscribe(ports: &RemovePorts<'_>, channel: &Channel) -> Result<(), InboxError> {
     let Some(sealed) = &channel.credentials else { return Ok(()) };
     let vault = &ports.secrets.get().await?.vault;
     let credentials = vault.open(&channel.seal_context(), sealed)?;
@@ -242,7 +242,11 @@ pub async fn erase(
 
 /// Erases a conversation: its files first, since they are found by it. A file that is just being fetched is deleted by its
 /// fetcher, who finds the message gone.
-async fn erase_one(channels: &dyn ChannelStore, bucket: &dyn Bucket, conversation: &Conversation) -> Result<(), InboxError> {
+pub(super) async fn erase_one(
+    channels: &dyn ChannelStore,
+    bucket: &dyn Bucket,
+    conversation: &Conversation,
+) -> Result<(), InboxError> {
     bucket::erase_conversation(bucket, &conversation.id).await?;
     channels.erase_conversation(conversation).await?;
     // What was copied between the two.

@@ -91,16 +91,17 @@ pub fn seal(vault: &Vault, company: CompanyId, user: UserId, grant: &Grant) -> R
     let pair =
         Pair { access: grant.access_token.expose_secret().to_owned(), refresh: grant.refresh_token.expose_secret().to_owned() };
     let plain = serde_json::to_vec(&pair).map_err(|_| SealError::Broken)?;
-    vault.seal(&context(company, user), &plain)
+    vault.seal(&seal_context(company, user), &plain)
 }
 
 fn open(vault: &Vault, installation: &Installation) -> Result<Pair, TokenError> {
     let sealed = installation.tokens.as_ref().ok_or(TokenError::NotConnected)?;
-    let plain = vault.open(&context(installation.company, installation.user), sealed)?;
+    let plain = vault.open(&seal_context(installation.company, installation.user), sealed)?;
     serde_json::from_slice(plain.expose_secret()).map_err(|_| TokenError::Seal(SealError::Broken))
 }
 
-fn context(company: CompanyId, user: UserId) -> String {
+/// What an installation's tokens are sealed for.
+pub fn seal_context(company: CompanyId, user: UserId) -> String {
     format!("installation:{company}:{user}")
 }
 

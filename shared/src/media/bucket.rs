@@ -74,6 +74,11 @@ impl Prefix {
         Self(upload_key(company, user, id).0)
     }
 
+    /// All uploaded files of a company.
+    pub fn uploads_of(company: CompanyId) -> Self {
+        Self(format!("uploads/{company}/"))
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -146,5 +151,8 @@ mod tests {
         assert!(keys.iter().all(|key| !key.0.starts_with(Prefix::conversation(&other).as_str())));
         assert!(avatar_key(&one).0.starts_with(Prefix::avatar(&one).as_str()));
         assert!(!avatar_key(&other).0.starts_with(Prefix::avatar(&one).as_str()));
+        let upload = |company| upload_key(CompanyId(company), UserId(2), &UploadId::new()).0;
+        let uploads = Prefix::uploads_of(CompanyId(1));
+        assert!(upload(1).starts_with(uploads.as_str()) && !upload(11).starts_with(uploads.as_str()));
     }
 }

@@ -24,6 +24,12 @@ impl Table {
         Ok(items.iter().filter_map(work).collect())
     }
 
+    /// What lies in a queue, whenever it is due; at most `limit` a shard.
+    pub(super) async fn all_in(&self, queue: Queue, limit: usize) -> Result<Vec<DueWork>, StoreError> {
+        let answers = try_join_all(queue.shards().map(|shard| self.in_shard(shard, None, limit))).await?;
+        Ok(answers.iter().flatten().filter_map(work).collect())
+    }
+
     /// What lies in one shard, oldest first; up to `until`, if that is given.
     pub(super) async fn in_shard(&self, shard: String, until: Option<Timestamp>, limit: usize) -> Result<Vec<Item>, StoreError> {
         let query = self

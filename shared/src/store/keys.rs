@@ -67,6 +67,10 @@ pub(super) const DUE: &str = "due";
 pub(super) const CONVERSATION: &str = "CV";
 /// Sort key of what leads to a person.
 const PERSON: &str = "PERSON";
+/// Sort key of a company's webhooks in Pipedrive.
+pub(super) const WATCH: &str = "WATCH";
+/// Begins the partition key of a company's installations and channels, and of what it knows of contacts.
+pub(super) const COMPANY_PREFIX: &str = "CO#";
 /// Begins the sort key of a channel.
 pub(super) const CHANNEL_PREFIX: &str = "CH#";
 /// Begins the sort key of an installation.
@@ -158,7 +162,7 @@ impl Key {
     }
 
     pub(super) fn watch(company: CompanyId) -> Self {
-        Self::new(format!("WATCH#{company}"), "WATCH")
+        Self::new(format!("WATCH#{company}"), WATCH)
     }
 
     pub(super) fn budget(company: CompanyId, day: &Day) -> Self {
@@ -222,6 +226,11 @@ impl Key {
         Self::new(list_partition(company, list), person.to_string())
     }
 
+    /// Of a record that was found there.
+    pub(super) fn at(pk: &str, sk: &str) -> Self {
+        Self::new(pk.to_owned(), sk)
+    }
+
     /// The key of a stored item.
     pub(super) fn of(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
@@ -243,9 +252,28 @@ impl Key {
         Item::from([(PK.to_owned(), AttributeValue::S(self.pk.clone())), (SK.to_owned(), AttributeValue::S(self.sk.clone()))])
     }
 
+    /// The company that is named here: in the second part of the partition, by itself or in an id that names it, or in the sort
+    /// key. Of conversations and providers' accounts, only the record says whose they are.
+    pub(super) fn company(&self) -> Option<CompanyId> {
+        let owner = self.pk.split('#').nth(1)?;
+        let channel = |id: &str| ChannelId::parse(id).ok().map(|id| id.company());
+        let key = |id: &str| KeyId::parse(id).ok().map(|id| id.company());
+        owner.parse().ok().map(CompanyId).or_else(|| channel(owner)).or_else(|| key(owner)).or_else(|| channel(&self.sk))
+    }
+
+    /// The conversation in whose partition it lies.
+    pub(super) fn conversation_id(&self) -> Option<ConversationId> {
+        ConversationId::parse(self.pk.strip_prefix("CV#")?).ok()
+    }
+
+    /// Whether it is a lock, or something about to be created, under this name.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        matches!(self.sk.as_str(), "LOCK" | "INTENT") && self.pk.strip_suffix(name).is_some_and(|rest| rest.ends_with('#'))
+    }
+
     /// The message at this key, if it is one's.
     pub(super) fn message_id(&self) -> Option<MessageId> {
-        let conversation = ConversationId::parse(self.pk.strip_prefix("CV#")?).ok()?;
+        let conversation = self.conversation_id()?;
         Some(conversation.message(&Place::parse(self.sk.strip_prefix(MESSAGE_PREFIX)?).ok()?))
     }
 
@@ -285,7 +313,7 @@ impl Key {
 
 /// Partition of a company's installations and channels.
 pub(super) fn company_partition(company: CompanyId) -> String {
-    format!("CO#{company}")
+    format!("{COMPANY_PREFIX}{company}")
 }
 
 /// Partition of the channels of a group of accounts.

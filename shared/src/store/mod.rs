@@ -15,6 +15,8 @@ mod conversations;
 mod dead;
 mod due;
 mod edits;
+mod erase;
+mod everyone;
 mod halts;
 mod idempotency;
 mod inbox;

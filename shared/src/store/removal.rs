@@ -128,7 +128,7 @@ impl Table {
     }
 
     /// Deletes the items at `keys`, which must differ from each other.
-    async fn delete_all(&self, keys: Vec<Key>) -> Result<(), StoreError> {
+    pub(super) async fn delete_all(&self, keys: Vec<Key>) -> Result<(), StoreError> {
         for batch in keys.chunks(BATCH) {
             let mut rest = batch
                 .iter()

@@ -1,0 +1,313 @@
+//! What the doctor sees from inside: the secret, the table, the work that waits, and whether Pipedrive and providers accept us.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+use shared::{
+    environment::Environment,
+    inbox::{
+        dead::DeadStore,
+        everyone::{Everyone, EveryoneStore},
+        listen::ListenStore,
+        ports::{ChannelStore, DueWork, InstallationStore, OutboxStore, StoreError},
+        tokens::{TokenError, Tokens},
+    },
+    model::{
+        channel::{Channel, ChannelState, ProviderKind},
+        halt::HaltReason,
+        installation::{Installation, InstallationState},
+        watch::Watch,
+    },
+    pipedrive::{Users, error::PipedriveError},
+    providers::error::ProviderError,
+    records::watch::ports::WatchStore,
+    secrets::{Secrets, SecretsError},
+    telemetry,
+};
+
+use super::Report;
+
+/// What is due for longer than this is not being worked off: `redeliver` runs each minute.
+const LATE: Duration = Duration::from_mins(10);
+/// The same for `keep-tokens`, which runs each day.
+const EACH_DAY_LATE: Duration = Duration::from_hours(48);
+/// Most that is looked at of a kind.
+const MANY: usize = 100;
+
+/// The secret, if it is one.
+pub(super) async fn secret(environment: &Environment, report: &mut Report) -> Option<Arc<Secrets>> {
+    let secrets = match environment.secrets.get().await {
+        Ok(secrets) => secrets,
+        Err(SecretsError::Unavailable(why)) => {
+            report.fault(
+                format!("The secret cannot be read: {why}."),
+                "Check SECRET_ID (the stack's output SecretArn), AWS_REGION and whether your credentials may read it.",
+            );
+            return None;
+        }
+        Err(error @ SecretsError::Malformed { .. }) => {
+            report.fault(
+                format!("The secret is damaged: {error}."),
+                "Restore its previous version in Secrets Manager, and fill it in as docs/deploy.md, step 3, says.",
+            );
+            return None;
+        }
+        Err(error @ SecretsError::Key(_)) => {
+            report.fault(
+                format!("{}.", telemetry::chain(&error)),
+                "Put back the encryption_key that the stack made: an earlier version of the secret has it. Without it, tokens and credentials in the table are lost, and users and channels have to connect anew.",
+            );
+            return None;
+        }
+    };
+    let before = report.faults.len();
+    for (field, empty) in [
+        ("pipedrive_client_id", secrets.pipedrive_client_id.is_empty()),
+        ("pipedrive_client_secret", secrets.pipedrive_client_secret.expose_secret().is_empty()),
+    ] {
+        if empty {
+            report.fault(
+                format!("The secret's {field} is empty."),
+                "Copy it from Developer Hub, OAuth & access scopes, into the secret (docs/deploy.md, step 3).",
+            );
+        }
+    }
+    if report.faults.len() == before {
+        report.fine("the secret is filled in");
+    }
+    Some(secrets)
+}
+
+/// Everybody, by the table. None if it does not answer.
+pub(super) async fn everyone(environment: &Environment, report: &mut Report) -> Option<Everyone> {
+    match environment.table().everyone().await {
+        Ok(everyone) => {
+            let connected = everyone.installations.iter().filter(|i| i.state != InstallationState::Uninstalled).count();
+            let served = everyone.channels.iter().filter(|channel| channel.state == ChannelState::Active).count();
+            report.fine(format!("the table answers: {connected} installations, {served} channels"));
+            Some(everyone)
+        }
+        Err(error) => {
+            table_fault(&error, report);
+            None
+        }
+    }
+}
+
+fn table_fault(error: &StoreError, report: &mut Report) {
+    report.fault(
+        format!("The table does not do what it is asked to: {}.", telemetry::chain(error)),
+        "Check TABLE_NAME (the stack's output TableName), AWS_REGION and whether your credentials may read it.",
+    );
+}
+
+/// Work that waits for longer than it should, and work that was given up.
+pub(super) async fn work(environment: &Environment, report: &mut Report) {
+    match waiting(environment).await {
+        Ok(found) if found.is_empty() => report.fine("nothing is overdue, and nothing is dead"),
+        Ok(found) => found.into_iter().for_each(|(problem, remedy)| report.fault(problem, remedy)),
+        Err(error) => table_fault(&error, report),
+    }
+}
+
+async fn waiting(environment: &Environment) -> Result<Vec<(String, &'static str)>, StoreError> {
+    let (table, now) = (environment.table(), environment.clock.now());
+    let mut found = Vec::new();
+    let due = OutboxStore::due(&*table, now.minus(LATE), MANY).await?;
+    let of = |is: fn(&DueWork) -> bool| due.iter().filter(|work| is(work)).count();
+    let outboxes = of(|work| matches!(work, DueWork::Outbox(_)));
+    if outboxes > 0 {
+        found.push((
+            format!("{outboxes} conversations have had something to deliver for more than ten minutes: the stream, deliver or redeliver stands still."),
+            "Look at deliver's and redeliver's errors and throttles on the dashboard, and whether the event source mapping of deliver and the schedule of redeliver are enabled (docs/operations.md, DeliveryLagAlarm and HeartbeatAlarm).",
+        ));
+    }
+    let files = of(|work| matches!(work, DueWork::Media(_)));
+    if files > 0 {
+        found.push((
+            format!("{files} messages have files that should have been fetched more than ten minutes ago."),
+            "Look at fetch-media's errors, and whether its event source mapping is enabled (docs/operations.md, FilesLagAlarm).",
+        ));
+    }
+    let imports = ChannelStore::imports_due(&*table, now.minus(LATE), MANY).await?.len();
+    if imports > 0 {
+        found.push((
+            format!("{imports} channels wait for their past to be read."),
+            "Look at the errors of import-history, and whether its schedule is enabled.",
+        ));
+    }
+    let late = now.minus(EACH_DAY_LATE);
+    let tokens = table.tokens_due(late, MANY).await?.len();
+    if tokens > 0 {
+        found.push((
+            format!("{tokens} installations have tokens that should have been renewed days ago; they end after 60 days."),
+            "Look at the errors of keep-tokens, and whether its schedule is enabled.",
+        ));
+    }
+    let deaf = table.listens_due(late, MANY).await?.len() + table.watches_due(late, MANY).await?.len();
+    if deaf > 0 {
+        found.push((
+            format!("{deaf} registrations for webhooks have not been looked after for days."),
+            "Look at the errors of keep-tokens, and whether its schedule is enabled.",
+        ));
+    }
+    let aside = table.set_aside(MANY).await?.len();
+    if aside > 0 {
+        found.push((
+            format!("{aside} records were set aside, because whoever was woken for them never got to the end."),
+            "The functions' log says `work that never gets to its end is set aside` with the record, and before that why (docs/operations.md, SetAsideAlarm).",
+        ));
+    }
+    for (company, dead) in table.dead_by_company().await? {
+        found.push((
+            format!("{dead} messages of company {company} could not be delivered and are not tried any more."),
+            "See why with `cargo run -p ops -- dead list`, and deliver them again with `dead resend` once that is mended.",
+        ));
+    }
+    Ok(found)
+}
+
+/// Whether Pipedrive accepts each installation's tokens.
+pub(super) async fn installations(environment: &Environment, everyone: &Everyone, report: &mut Report) {
+    let mut accepted = 0;
+    for installation in &everyone.installations {
+        let who = format!("user {} of company {}", installation.user, installation.company);
+        if let Some(halt) = installation.halt.as_ref().filter(|_| installation.state == InstallationState::Connected) {
+            report.fault(
+                format!("Nothing is delivered for {who} since {}: {}", halt.since.rfc3339(), halt.reason.reason().text),
+                against(halt.reason),
+            );
+        }
+        match installation.state {
+            InstallationState::Uninstalled => {}
+            InstallationState::NeedsReconnect => reconnect(&who, report),
+            InstallationState::Connected => match access(environment, installation).await {
+                Ok(()) => accepted += 1,
+                Err(TokenError::NotConnected) => reconnect(&who, report),
+                Err(TokenError::Seal(error)) => report.fault(
+                    format!("The tokens of {who} cannot be opened: {error}."),
+                    "Put the missing key back into the secret's encryption_key. If it is lost, the user opens the InstallUrl.",
+                ),
+                Err(error) => report.fault(
+                    format!("There is no access to Pipedrive for {who}: {}.", telemetry::chain(&error)),
+                    "If Pipedrive works (status.pipedrive.com), compare the secret's client id and client secret with Developer Hub.",
+                ),
+            },
+        }
+    }
+    if accepted > 0 {
+        report.fine(format!("Pipedrive accepts the tokens of {accepted} installations"));
+    }
+}
+
+/// What ends a halt.
+fn against(reason: HaltReason) -> &'static str {
+    match reason {
+        HaltReason::RateLimited => "It passes within seconds.",
+        HaltReason::BudgetSpent => {
+            "It goes on at midnight by itself, or when the company tops up its budget in Pipedrive. The settings page shows what the budget went to."
+        }
+        HaltReason::AccountClosed => "The company pays its Pipedrive account; Pigeonpost asks again every hour.",
+        HaltReason::ApiGone => {
+            "Set the parameter Delivery to auto or records and deploy: messages then end on persons, deals and leads."
+        }
+        HaltReason::TokenRefused => {
+            "The user opens the stack's output InstallUrl and allows the app again; an admin looks whether they may still use it."
+        }
+    }
+}
+
+fn reconnect(who: &str, report: &mut Report) {
+    report.fault(
+        format!("Pipedrive does not accept the tokens of {who} any more; what is for them is held."),
+        "The user opens the stack's output InstallUrl and allows the app again. What was held is delivered then.",
+    );
+}
+
+async fn access(environment: &Environment, installation: &Installation) -> Result<(), TokenError> {
+    let (table, pipedrive) = (environment.table(), environment.pipedrive());
+    let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets, clock: &*environment.clock };
+    let (company, user) = (installation.company, installation.user);
+    let (_, access) = tokens.access(company, user).await?;
+    match pipedrive.me(&access).await {
+        Ok(_) => Ok(()),
+        Err(PipedriveError::Unauthorized) => {
+            let (_, access) = tokens.renew(company, user, access.version).await?;
+            pipedrive.me(&access).await.map(drop).map_err(TokenError::Pipedrive)
+        }
+        Err(error) => Err(TokenError::Pipedrive(error)),
+    }
+}
+
+/// Whether the passwords of companies' webhooks in Pipedrive open.
+pub(super) fn watches(secrets: &Secrets, everyone: &Everyone, report: &mut Report) {
+    let mut opened = 0;
+    for watch in &everyone.watches {
+        let Some(password) = &watch.password else { continue };
+        match secrets.vault.open(&Watch::seal_context(watch.company), password) {
+            Ok(_) => opened += 1,
+            Err(error) => report.fault(
+                format!(
+                    "The password of the webhooks that company {} has in Pipedrive cannot be opened: {error}.",
+                    watch.company
+                ),
+                "Put the missing key back into the secret's encryption_key; until then nothing is heard of changes in Pipedrive.",
+            ),
+        }
+    }
+    if opened > 0 {
+        report.fine(format!("{opened} companies tell what changes in Pipedrive"));
+    }
+}
+
+/// Whether each channel's credentials open, and whether its provider accepts them.
+pub(super) async fn channels(environment: &Environment, secrets: &Secrets, everyone: &Everyone, report: &mut Report) {
+    let served = everyone.channels.iter().filter(|channel| channel.state == ChannelState::Active);
+    let (mut accepted, mut meta) = (0, false);
+    for channel in served {
+        let name = format!("{} channel {} of company {}", channel.provider, channel.id, channel.company);
+        meta |= matches!(channel.provider, ProviderKind::Whatsapp | ProviderKind::Messenger);
+        if let Some(problem) = &channel.problem {
+            report.fault(
+                format!("The {name} is not served by its provider ({}).", problem.code),
+                "Its provider's console says why. It works again when the provider says so, or when the channel is connected anew.",
+            );
+        }
+        match check(environment, secrets, channel).await {
+            Ok(()) => accepted += 1,
+            Err((problem, remedy)) => report.fault(format!("The {name} {problem}"), remedy),
+        }
+    }
+    if accepted > 0 {
+        report.fine(format!("providers accept the credentials of {accepted} channels"));
+    }
+    for (field, value) in [("meta_app_secret", &secrets.meta_app_secret), ("meta_verify_token", &secrets.meta_verify_token)] {
+        if meta && value.expose_secret().is_empty() {
+            report.fault(
+                format!("The secret's {field} is empty, but there are channels of Meta's."),
+                "Fill it in (docs/deploy.md, step 3); until then Meta's webhooks are refused.",
+            );
+        }
+    }
+}
+
+async fn check(environment: &Environment, secrets: &Secrets, channel: &Channel) -> Result<(), (String, &'static str)> {
+    const ANEW: &str = "Connect the channel anew on the settings page, with credentials that work.";
+    let sealed = channel.credentials.as_ref().ok_or_else(|| ("has no credentials.".to_owned(), ANEW))?;
+    let plain = secrets.vault.open(&channel.seal_context(), sealed).map_err(|error| {
+        (
+            format!("has credentials that cannot be opened: {error}."),
+            "Put the missing key back into the secret's encryption_key, or connect the channel anew.",
+        )
+    })?;
+    let credentials =
+        serde_json::from_slice(plain.expose_secret()).map_err(|_| ("has unreadable credentials.".to_owned(), ANEW))?;
+    match environment.providers().get(channel.provider).check(&credentials).await {
+        Ok(_) => Ok(()),
+        Err(error @ ProviderError::Refused { .. }) => Err((format!("is refused by its provider ({}).", error.code()), ANEW)),
+        Err(error) => Err((
+            format!("cannot be checked, its provider does not answer ({}).", error.code()),
+            "Look at the provider's status page, and try again.",
+        )),
+    }
+}

@@ -1,0 +1,23 @@
+//! `reseal`: after a new key was put in front of the ring, seals with it all that is sealed with an older one.
+
+use std::io::Write;
+
+use shared::{
+    environment::Environment,
+    inbox::{
+        error::InboxError,
+        reseal::{self, Resealed},
+    },
+};
+
+use crate::{OpsError, terminal::Terminal};
+
+/// Runs the command.
+pub async fn run<O: Write, E: Write>(environment: &Environment, terminal: &mut Terminal<O, E>) -> Result<(), OpsError> {
+    let secrets = environment.secrets.get().await.map_err(InboxError::from)?;
+    let Resealed { tokens, credentials, passwords } = reseal::all(&*environment.table(), &secrets.vault).await?;
+    terminal.progress(&format!(
+        "sealed anew: the tokens of {tokens} installations, the credentials of {credentials} channels, the webhook passwords of {passwords} companies"
+    ))?;
+    Ok(terminal.progress("nothing is sealed with an older key; it can be taken out of encryption_key")?)
+}

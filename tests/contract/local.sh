@@ -1,9 +1,9 @@
 # Sourced by the scripts beside it: start_local starts `local` with its simulators and demo company on a free port, and sets BASE_URL
 # and server, its process id. It keeps its data and its log below $work.
 start_local() {
-  cargo build --locked --quiet -p local
-  # cargo replaces itself by the program, so this is the program's process id.
-  cargo run --locked --quiet -p local -- --port 0 --data "$work/data" >"$work/local.log" 2>&1 &
+  # With everything that the tests are built with: alone, it would have other features, and most of it be compiled anew.
+  cargo build --locked --quiet --workspace --bin local --tests
+  "${CARGO_TARGET_DIR:-$PWD/target}/${CARGO_BUILD_TARGET:-}/debug/local" --port 0 --data "$work/data" >"$work/local.log" 2>&1 &
   server=$!
   for _ in $(seq 600); do
     BASE_URL=$(sed -n 's/^ready: *//p' "$work/local.log")

@@ -98,7 +98,9 @@ async fn note(
     named: Option<Conversation>,
 ) -> Result<(), CrmError> {
     let conversations = conversations(ports, person, named, phone.as_ref()).await?;
-    let change = ContactChange { email: Some(email), phone, created: Some((origin, ports.clock.now())), conversations };
+    let now = ports.clock.now();
+    let linked_at = (!conversations.is_empty()).then_some(now);
+    let change = ContactChange { email: Some(email), phone, created: Some((origin, now)), conversations, linked_at };
     Ok(ports.contacts.save_contact(ports.company(), person, &change).await?)
 }
 
@@ -162,7 +164,8 @@ async fn update_alone(
         person = call.await.map_err(|error| error.or(CrmError::ContactNotFound).of_write())?;
     }
     let conversations = conversations(ports, id, named, phone.as_ref()).await?;
-    let change = ContactChange { email: new_email, phone: new_phone, created: None, conversations };
+    let linked_at = (!conversations.is_empty()).then(|| ports.clock.now());
+    let change = ContactChange { email: new_email, phone: new_phone, created: None, conversations, linked_at };
     if change != ContactChange::default() {
         ports.contacts.save_contact(ports.company(), id, &change).await?;
     }

@@ -120,6 +120,8 @@ pub struct ContactChange {
     pub created: Option<(Origin, Timestamp)>,
     /// Linked to the person, from whomever they were linked to before.
     pub conversations: Vec<Conversation>,
+    /// When they were, for open pages to hear of it.
+    pub linked_at: Option<Timestamp>,
 }
 
 /// What the bundle knows of contacts.

@@ -33,11 +33,10 @@ pub trait LinkStore: Send + Sync {
     async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
     /// Gives `seen` this link, if it still has the one in `seen`; its revision is set here. From then on the conversation is
     /// found by these records and no others, and its customer's number and address lead to the person. False if the link changed or the
-    /// conversation is gone: read again. 1 transaction.
-    async fn relink(&self, seen: &Conversation, link: &Link) -> Result<bool, StoreError> {
-        self.relink_and_tell(seen, link, &[]).await
-    }
-    /// The same, and adds entries to the conversation's audit, if the link changes. 1 transaction.
+    /// conversation is gone: read again. Open pages hear of it as of `at`. 1 transaction.
+    async fn relink(&self, seen: &Conversation, link: &Link, at: Timestamp) -> Result<bool, StoreError>;
+    /// The same, and adds entries to the conversation's audit, if the link changes; pages hear of it as of the first one. 1
+    /// transaction.
     async fn relink_and_tell(&self, seen: &Conversation, link: &Link, entries: &[AuditEntry]) -> Result<bool, StoreError>;
     /// The company's conversations that are linked to a record. 1 query.
     async fn linked_to(&self, company: CompanyId, record: &RecordRef) -> Result<Vec<ConversationId>, StoreError>;

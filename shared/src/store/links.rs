@@ -23,6 +23,7 @@ use crate::{
         contact::{ContactRecord, Email, Phone},
         conversation::Conversation,
         ids::{CompanyId, ContactKey, ConversationId, PersonId},
+        time::Timestamp,
     },
 };
 
@@ -90,7 +91,7 @@ impl ContactStore for Table {
             items.push(record.update(self, &Key::person(company, person))?);
         }
         for conversation in &change.conversations {
-            items.extend(self.linked(company, person, conversation)?);
+            items.extend(self.linked(company, person, conversation, change.linked_at)?);
         }
         match self.transact(SAVE, items).await? {
             Transacted::Done => Ok(()),
@@ -123,9 +124,10 @@ impl Table {
         company: CompanyId,
         person: PersonId,
         conversation: &Conversation,
+        at: Option<Timestamp>,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let before = conversation.record.person();
-        let mut items = self.relinked(conversation, &conversation.record.moved_to(person), None)?;
+        let mut items = self.relinked(conversation, &conversation.record.moved_to(person), at)?;
         if let Some(before) = before.filter(|before| *before != person) {
             let ids = AttributeValue::Ss(vec![conversation.id.to_string()]);
             let taken = Change::default().take("#conversations :conversations").value(":conversations", ids);

@@ -43,15 +43,12 @@ impl LinkStore for Table {
         self.read_conversation(id).await
     }
 
+    async fn relink(&self, seen: &Conversation, link: &Link, at: Timestamp) -> Result<bool, StoreError> {
+        self.relink_as_of(seen, link, Some(at), &[]).await
+    }
+
     async fn relink_and_tell(&self, seen: &Conversation, link: &Link, entries: &[AuditEntry]) -> Result<bool, StoreError> {
-        let mut items = self.relinked(seen, link, entries.first().map(|entry| entry.at))?;
-        items.extend(self.audit_entries(&seen.id, entries)?);
-        if let Some(person) = link.person() {
-            for way in ways(seen) {
-                items.push(self.way_to_person(&way, person)?);
-            }
-        }
-        Ok(matches!(self.transact("link a conversation", items).await?, Transacted::Done))
+        self.relink_as_of(seen, link, entries.first().map(|entry| entry.at), entries).await
     }
 
     async fn linked_to(&self, company: CompanyId, record: &RecordRef) -> Result<Vec<ConversationId>, StoreError> {
@@ -98,6 +95,23 @@ impl LinkStore for Table {
 }
 
 impl Table {
+    async fn relink_as_of(
+        &self,
+        seen: &Conversation,
+        link: &Link,
+        at: Option<Timestamp>,
+        entries: &[AuditEntry],
+    ) -> Result<bool, StoreError> {
+        let mut items = self.relinked(seen, link, at)?;
+        items.extend(self.audit_entries(&seen.id, entries)?);
+        if let Some(person) = link.person() {
+            for way in ways(seen) {
+                items.push(self.way_to_person(&way, person)?);
+            }
+        }
+        Ok(matches!(self.transact("link a conversation", items).await?, Transacted::Done))
+    }
+
     /// The parts of a transaction that give `seen` this link, if it still has the one in `seen`. `at`: when that is told of.
     pub(super) fn relinked(
         &self,

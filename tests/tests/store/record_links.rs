@@ -61,20 +61,21 @@ async fn a_link_leads_both_ways_and_a_change_of_an_old_one_does_nothing() {
     let f = fixture();
     let first = stored(&f).await;
     let linked = async |record: RecordRef| f.table.linked_to(COMPANY, &record).await.unwrap();
-    assert!(f.table.relink(&first, &link(8, Some(33))).await.unwrap());
+    assert!(f.table.relink(&first, &link(8, Some(33)), at(9)).await.unwrap());
     let second = read(&f.table, &first).await;
     assert_eq!((second.record.person(), second.record.revision), (Some(PersonId(8)), 1));
+    assert_eq!(second.changed_at, Some(at(9)), "open pages hear of it");
     assert_eq!(linked(RecordRef::Person(PersonId(8))).await, std::slice::from_ref(&first.id));
     assert_eq!(linked(RecordRef::Deal(DealId(33))).await, std::slice::from_ref(&first.id));
     let phone = Phone::parse("(555) 010-0001").unwrap();
     assert_eq!(f.table.person_of_phone(COMPANY, &phone).await.unwrap(), Some(PersonId(8)));
     assert_eq!(f.table.person_of_phone(CompanyId(43), &phone).await.unwrap(), None);
 
-    assert!(!f.table.relink(&first, &link(9, None)).await.unwrap(), "it rests on what was before");
+    assert!(!f.table.relink(&first, &link(9, None), at(9)).await.unwrap(), "it rests on what was before");
     assert_eq!(read(&f.table, &first).await, second);
 
     let records = Records { lead: Some(lead()), ..link(9, None).records };
-    assert!(f.table.relink(&second, &Link { records, ..Link::default() }).await.unwrap());
+    assert!(f.table.relink(&second, &Link { records, ..Link::default() }, at(9)).await.unwrap());
     assert_eq!(linked(RecordRef::Person(PersonId(8))).await, []);
     assert_eq!(linked(RecordRef::Deal(DealId(33))).await, []);
     assert_eq!(linked(RecordRef::Lead(lead())).await, std::slice::from_ref(&first.id));
@@ -114,7 +115,7 @@ async fn notes_audit_and_files_stay_beside_the_messages_and_go_with_them() {
     };
     let entries = [entry(1, Why::Phone), entry(2, Why::Ambiguous { others: vec![PersonId(9)] }), entry(2, Why::Known)];
     f.table.add_audit(&conversation.id, &entries).await.unwrap();
-    f.table.relink(&conversation, &link(8, None)).await.unwrap();
+    f.table.relink(&conversation, &link(8, None), at(9)).await.unwrap();
     let page = f.table.messages(&conversation.id, None, 10).await.unwrap();
     let [message] = page.items.as_slice() else { panic!("one message: {page:?}") };
     assert_eq!(page.next, None);
@@ -139,7 +140,7 @@ async fn notes_audit_and_files_stay_beside_the_messages_and_go_with_them() {
     f.table.save_note(&note(&conversation, "2026-01-03", 0)).await.unwrap();
     f.table.save_upload(&conversation.id, &upload).await.unwrap();
     f.table.add_audit(&conversation.id, &entries).await.unwrap();
-    assert!(!f.table.relink(&linked, &link(9, None)).await.unwrap());
+    assert!(!f.table.relink(&linked, &link(9, None), at(9)).await.unwrap());
     let left = f.keys().await;
     assert_eq!(left.len(), 2, "channel and account: {left:?}");
 }

@@ -99,7 +99,7 @@ async fn what_is_known_goes_with_the_last_conversation_of_its_record() {
         let new = conversation(&channel, &[&format!("user:{n}")]);
         f.table.store_message(&new_message(&new, false, incoming(&new, &n.to_string(), n))).await.unwrap();
         let seen = LinkStore::conversation(&f.table, &new.id).await.unwrap().unwrap();
-        assert!(f.table.relink(&seen, &Link { records: records.clone(), ..Link::default() }).await.unwrap());
+        assert!(f.table.relink(&seen, &Link { records: records.clone(), ..Link::default() }, at(9)).await.unwrap());
         linked.push(new);
     }
     let seen = Known { name: "Ada".to_owned(), owner: None, open: true, updated_at: at(1), seen_at: at(1) };

@@ -7,6 +7,7 @@ use crate::{
         ids::{CompanyId, ConversationId, UserId},
         installation::InstallationState,
         record::{AuditEntry, Link, RecordRef, Records},
+        time::Timestamp,
     },
     records::{ports::LinkStore, watch::ports::KnownStore},
 };
@@ -50,12 +51,12 @@ pub async fn relink(
     Err(StoreError::Contended { operation: "change a link" })
 }
 
-/// Has the conversation be its records' owner's, as they are known now.
-pub async fn route(ports: &RelinkPorts<'_>, company: CompanyId, id: &ConversationId) -> Result<(), StoreError> {
+/// Has the conversation be its records' owner's, as they are known `now`.
+pub async fn route(ports: &RelinkPorts<'_>, company: CompanyId, id: &ConversationId, now: Timestamp) -> Result<(), StoreError> {
     for _ in 0..TRIES {
         let Some(seen) = ports.links.conversation(id).await?.filter(|found| found.company == company) else { return Ok(()) };
         let owner = owner_of(ports, company, &seen.record.records).await?;
-        if owner == seen.record.owner || ports.links.relink(&seen, &Link { owner, ..seen.record.clone() }).await? {
+        if owner == seen.record.owner || ports.links.relink(&seen, &Link { owner, ..seen.record.clone() }, now).await? {
             return Ok(());
         }
     }

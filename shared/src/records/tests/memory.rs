@@ -83,6 +83,10 @@ impl LinkStore for Memory {
         Ok(self.stored().conversations.get(id).cloned())
     }
 
+    async fn relink(&self, seen: &Conversation, link: &Link, _: Timestamp) -> Result<bool, StoreError> {
+        self.relink_and_tell(seen, link, &[]).await
+    }
+
     async fn relink_and_tell(&self, seen: &Conversation, link: &Link, _: &[AuditEntry]) -> Result<bool, StoreError> {
         let mut stored = self.stored();
         let phone = seen.customer.phone.as_deref().and_then(Phone::parse);

@@ -167,7 +167,7 @@ impl Hearing<'_> {
             RecordRef::Lead(_) => {}
         }
         for id in &linked {
-            relink::route(&self.ports.relink, self.company, id).await?;
+            relink::route(&self.ports.relink, self.company, id, now).await?;
         }
         Ok(())
     }

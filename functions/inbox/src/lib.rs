@@ -3,7 +3,6 @@
 
 mod api;
 mod assets;
-mod records;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +21,7 @@ use shared::{
     model::content::ObjectKey,
 };
 
-use crate::{api::Api, records::RecordsApi};
+use crate::api::Api;
 
 /// For an address that is made for its beginning alone.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -32,18 +31,12 @@ pub struct Function {
     config: Arc<Config>,
     bucket: Arc<dyn Bucket>,
     api: Api,
-    records: RecordsApi,
 }
 
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self {
-            config: environment.config.clone(),
-            bucket: environment.bucket(),
-            api: Api::new(environment),
-            records: RecordsApi::new(environment),
-        }
+        Self { config: environment.config.clone(), bucket: environment.bucket(), api: Api::new(environment) }
     }
 
     async fn answer(&self, request: Request) -> Result<Response, InboxError> {
@@ -55,7 +48,6 @@ impl Function {
                 let version = path_parameter(&request, "version");
                 assets::serve(&name, version.as_deref(), request.headers()).ok_or(InboxError::NotFound("asset"))
             }
-            (_, path) if path.starts_with("/inbox/api/") && RecordsApi::has(&request) => self.records.answer(request).await,
             (_, path) if path.starts_with("/inbox/api/") => self.api.answer(request).await,
             _ => Err(InboxError::NotFound("page")),
         }

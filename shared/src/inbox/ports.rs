@@ -120,6 +120,9 @@ pub trait InboxWriter: Send + Sync {
         state: ConversationState,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+    /// Stores a conversation in which nothing was said yet. Its customer's names lead to it, unless they lead to another one
+    /// than `gone`, which is no more: false then, look again. 1 transaction.
+    async fn begin_conversation(&self, conversation: &Conversation, gone: Option<&ConversationId>) -> Result<bool, StoreError>;
 }
 
 /// Whose account a webhook is about.

@@ -28,7 +28,9 @@ use crate::{
     clock::Clock,
     http::client::LazyClient,
     model::{
+        contact::Phone,
         content::FileSource,
+        conversation::Customer,
         ids::{AccountId, ContactKey},
         template::Template,
         time::Timestamp,
@@ -201,12 +203,23 @@ pub struct Traits {
     pub templates: bool,
     /// Longest text of a message, in characters.
     pub max_text_chars: usize,
+    /// Whether a message can say which one it answers.
+    pub replies: bool,
     /// Whether it can be asked who a customer is: name or picture come so, not with the message.
     pub profiles: bool,
     /// Whether it keeps messages from before the channel was connected, and lets them be read.
     pub history: bool,
     /// Whether its webhooks name the channel in their path (`/webhooks/<provider>/<channel>`).
     pub webhook_per_channel: bool,
+}
+
+/// A customer whom a company can write to first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// They, by the name under which their answers come.
+    pub customer: Customer,
+    /// A link to the chat at the provider; empty where there is none.
+    pub link: String,
 }
 
 /// What a provider wants to hear when its webhook was taken.
@@ -276,6 +289,16 @@ pub trait Provider: Send + Sync {
     /// some businesses are allowed more than others. `Outgoing.reply_by` is the message's all the same.
     fn reply_extension(&self, _credentials: &SecretSlice<u8>) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether a channel with these credentials may write to a phone number that has never written to it.
+    fn writes_first(&self, _credentials: &SecretSlice<u8>) -> bool {
+        false
+    }
+
+    /// The customer with that phone number. Only called where [`Provider::writes_first`] says so.
+    fn reached_by(&self, _phone: &Phone) -> Option<Reached> {
+        None
     }
 
     /// Asks who a customer is. Only called where [`Traits::profiles`] says so; an empty answer is a normal one.

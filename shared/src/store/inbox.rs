@@ -8,7 +8,7 @@ use super::{
     conversations::{self, changed},
     keys::Key,
     records::{number, to_value},
-    write::Written,
+    write::{Transacted, Written},
 };
 use crate::{
     inbox::ports::{InboxReader, InboxWriter, Page, StoreError},
@@ -102,6 +102,22 @@ impl InboxWriter for Table {
             .set("#state = :state")
             .value(":state", to_value(conversations::KIND, &state)?);
         self.changed_by(company, "close or reopen a conversation", conversation, &change).await
+    }
+
+    async fn begin_conversation(&self, conversation: &Conversation, gone: Option<&ConversationId>) -> Result<bool, StoreError> {
+        // Nothing is owed, so nothing is due.
+        let item = conversations::conversation_item(conversation, conversation.last_at)?;
+        let mut items = vec![Change::default().absent().put(self, item)?];
+        for contact in &conversation.customer.keys {
+            let change = match gone {
+                None => Change::default().absent(),
+                Some(gone) => Change::default()
+                    .when("attribute_not_exists(#conversation) OR #conversation = :gone")
+                    .text(":gone", gone.as_str()),
+            };
+            items.push(self.point(&change, &conversation.channel, contact, &conversation.id)?);
+        }
+        Ok(matches!(self.transact("begin a conversation", items).await?, Transacted::Done))
     }
 }
 

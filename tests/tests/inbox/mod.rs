@@ -1,5 +1,6 @@
 //! The API of the inbox page, over the real router: what salespeople see and do, and what nobody else does.
 
+mod begin;
 mod desk;
 mod lists;
 mod search;

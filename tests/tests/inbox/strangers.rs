@@ -83,6 +83,7 @@ async fn another_companys_ids_are_as_unknown_as_any() {
         (Method::PUT, format!("conversations/{conversation}/state"), json!({"state": "closed"})),
         (Method::POST, format!("conversations/{conversation}/messages"), said("hi")),
         (Method::POST, format!("messages/{message}/retry"), json!({})),
+        (Method::POST, "conversations".to_owned(), json!({"channel": channel, "phone": "+15550200009"})),
         (Method::GET, format!("channels/{channel}/templates"), json!({})),
         (Method::GET, format!("conversations?channel={channel}"), json!({})),
         (Method::GET, format!("search/messages?q=hello&conversation={conversation}"), json!({})),

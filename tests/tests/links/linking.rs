@@ -158,6 +158,32 @@ async fn a_panel_shows_the_conversations_of_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_begun_with_a_person_of_the_record() {
+    let desk = Desk::open().await;
+    let organization = desk.pipedrive().add_organization(DEMO_COMPANY, "Lamps Ltd");
+    let ada = desk.person(DEMO_USER, "Ada Lovelace", &number(3));
+    desk.change(Kind::Persons, ada, &json!({"org_id": organization})).await;
+    let lamps = desk.deal(DEMO_USER, "Lamps", ada);
+    for query in [format!("person={ada}"), format!("deal={lamps}"), format!("organization={organization}")] {
+        let people = desk.get(&format!("/inbox/api/people?{query}")).await;
+        assert_eq!(people, json!([{"id": ada, "name": "Ada Lovelace", "phones": [number(3)]}]), "{query}");
+    }
+    desk.call(http::Method::GET, "/inbox/api/people?person=999", None).await.refused(404, "NOT_FOUND");
+    let channel = &desk.world.whatsapp.provider_channel_id;
+    let wanted = json!({"channel": channel, "phone": number(3), "name": "Ada Lovelace", "person": ada});
+    let begun = desk.call(http::Method::POST, "/inbox/api/conversations", Some(&wanted)).await.json()["data"].clone();
+    assert_eq!((&begun["person"], &begun["deal"]), (&json!(ada), &json!(lamps)));
+
+    let audit = desk.get("/inbox/api/audit").await;
+    assert_eq!((&audit["conversations"], &audit["all"]), (&json!(2), &json!(true)));
+    let entries = audit["entries"].as_array().unwrap();
+    assert!(entries.iter().all(|entry| entry["conversation"] == begun["id"]), "{audit}");
+    let mut told: Vec<&str> = entries.iter().filter_map(|entry| entry["what"].as_str()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["chosen", "linked"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_badge_is_the_records_owners_if_they_use_the_app() {
     let desk = Desk::open().await;
     let ada = desk.person(COLLEAGUE, "Ada Lovelace", "");

@@ -72,6 +72,8 @@ async fn another_companys_settings_and_budget_stay_its_own() {
     let settings = api(bundle, &session, Method::GET, "/inbox/api/settings", None).await.json()["data"].clone();
     assert_eq!((&settings["company"]["id"], &settings["channels"]), (&json!(2002), &json!([])));
     let body = json!({"channel": channel, "create_persons": false, "strangers": {"kind": "nothing"}});
+    let audit = api(bundle, &session, Method::GET, "/inbox/api/audit", None).await.json()["data"].clone();
+    assert_eq!(audit["conversations"], json!(0));
     let changed = api(bundle, &session, Method::PUT, "/inbox/api/settings", Some(&body)).await;
     assert_eq!(changed.refused(404, "NOT_FOUND"), "no such channel");
     assert_eq!(desk.get("/inbox/api/settings").await["channels"][0]["create_persons"], json!(true));
@@ -90,6 +92,9 @@ async fn nobody_gets_in_without_a_session() {
         (Method::PUT, "/inbox/api/settings".to_owned()),
         (Method::GET, "/inbox/api/pipelines".to_owned()),
         (Method::GET, "/inbox/api/budget".to_owned()),
+        (Method::GET, "/inbox/api/audit".to_owned()),
+        (Method::GET, "/inbox/api/people?person=1".to_owned()),
+        (Method::POST, "/inbox/api/conversations".to_owned()),
     ] {
         for session in ["", "a.b.c"] {
             let answer = api(&desk.world.bundle, session, method.clone(), &path, Some(&json!({}))).await;

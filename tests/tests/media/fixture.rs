@@ -147,6 +147,7 @@ impl Provider for Shelf {
             provider_type: "other",
             templates: false,
             max_text_chars: 1000,
+            replies: false,
             profiles: true,
             history: false,
             webhook_per_channel: true,

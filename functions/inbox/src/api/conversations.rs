@@ -61,7 +61,7 @@ impl Call<'_> {
 
     pub(super) async fn delete_conversation(&self, request: &Request) -> Result<Response, InboxError> {
         let id = request::path_id(request, "conversation", "conversation")?;
-        let tell = TellPorts { tokens: self.tokens(), api: &*self.api.pipedrive };
+        let tell = TellPorts { tokens: self.tokens(), api: &*self.api.inbox };
         let (channels, bucket, reader) = (&*self.api.channels, &*self.api.bucket, &*self.api.reader);
         remove::delete_conversation(channels, bucket, reader, &tell, &self.caller, &id).await?;
         Ok(response::success())

@@ -16,10 +16,8 @@ const FIRST: usize = 50;
 
 impl Call<'_> {
     pub(super) async fn start(&self) -> Result<Response, InboxError> {
-        let (api, links) = (self.api, self.links().await?);
-        let shown =
-            start::start(&*api.reader, &*api.installations, &api.providers, &links, &*api.clock, &self.caller, FIRST).await?;
-        Ok(response::data(shown))
+        let links = self.links().await?;
+        Ok(response::data(start::start(&self.start_ports(), &links, &self.caller, FIRST).await?))
     }
 
     pub(super) async fn updates(&self, request: &Request) -> Result<Response, InboxError> {

@@ -3,6 +3,7 @@
 //! does not exist.
 
 pub mod answer;
+pub mod begin;
 pub mod list;
 pub mod rows;
 pub mod search;

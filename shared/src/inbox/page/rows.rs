@@ -10,7 +10,7 @@ use crate::{
         contact::Email,
         content::{Attachment, Content, FileKind, FileState, ReplyTo},
         conversation::{Conversation, ConversationState, Glimpse},
-        ids::{ChannelId, ConversationId, MessageId, PersonId, UserId},
+        ids::{ChannelId, ConversationId, DealId, MessageId, PersonId, UserId},
         message::{Direction, FailureReason, Message, Sending},
         time::Timestamp,
     },
@@ -56,6 +56,9 @@ pub struct ConversationRow {
     /// The person in Pipedrive that the customer is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonId>,
+    /// The deal that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deal: Option<DealId>,
     /// Grows with every change, in milliseconds.
     pub changed_at: i64,
 }
@@ -108,6 +111,7 @@ impl ConversationRow {
             last_at: conversation.last_at.rfc3339(),
             reply_by: conversation.reply_by.map(Timestamp::rfc3339),
             person: conversation.record.records.person,
+            deal: conversation.record.records.deal,
             changed_at: conversation.changed_at.unwrap_or(conversation.last_at).millis(),
             id: conversation.id,
         }

@@ -17,6 +17,7 @@ use crate::{
         installation::{Installation, InstallationState},
     },
     providers::Registry,
+    secrets::{SecretCache, Secrets},
 };
 
 /// Everything about the company, and the first page of its conversations.
@@ -79,12 +80,26 @@ pub struct ChannelRow {
     pub templates: bool,
     /// Longest text, in characters.
     pub max_text: usize,
+    /// Whether a message can say which one it answers.
+    pub replies: bool,
+    /// Whether the company may write to a phone number first.
+    pub writes_first: bool,
+    /// How much longer than a conversation's `reply_by` says its customer may be written to, in seconds.
+    pub reply_extension: u64,
 }
 
 impl ChannelRow {
-    fn new(channel: Channel, caller: &Caller, providers: &Registry) -> Self {
-        let traits = providers.get(channel.provider).traits();
+    /// As the caller sees it. What only its credentials tell is not so where those can't be opened.
+    fn new(channel: Channel, caller: &Caller, providers: &Registry, secrets: &Secrets) -> Self {
+        let provider = providers.get(channel.provider);
+        let traits = provider.traits();
+        let sealed = channel.credentials.as_ref();
+        let credentials = sealed.and_then(|sealed| secrets.vault.open(&channel.seal_context(), sealed).ok());
+        let told = credentials.as_ref();
         Self {
+            replies: traits.replies,
+            writes_first: told.is_some_and(|credentials| provider.writes_first(credentials)),
+            reply_extension: told.map_or(0, |credentials| provider.reply_extension(credentials).as_secs()),
             own: channel.owner == caller.user,
             id: channel.id,
             name: channel.name,
@@ -101,10 +116,10 @@ impl ChannelRow {
 }
 
 /// The company's channels that are not removed, in the order in which they were connected.
-pub fn channels(members: Vec<Channel>, caller: &Caller, providers: &Registry) -> Vec<ChannelRow> {
+fn channels(members: Vec<Channel>, caller: &Caller, providers: &Registry, secrets: &Secrets) -> Vec<ChannelRow> {
     let mut channels: Vec<Channel> = members.into_iter().filter(|channel| channel.state != ChannelState::Removed).collect();
     channels.sort_by_key(|channel| channel.created_at);
-    channels.into_iter().map(|channel| ChannelRow::new(channel, caller, providers)).collect()
+    channels.into_iter().map(|channel| ChannelRow::new(channel, caller, providers, secrets)).collect()
 }
 
 fn member(installation: &Installation) -> Option<Member> {
@@ -115,21 +130,28 @@ fn member(installation: &Installation) -> Option<Member> {
     })
 }
 
+/// What starting needs.
+pub struct StartPorts<'a> {
+    /// The conversations.
+    pub reader: &'a dyn InboxReader,
+    /// Who is there.
+    pub installations: &'a dyn InstallationStore,
+    /// What they can do.
+    pub providers: &'a Registry,
+    /// To open the channels' credentials.
+    pub secrets: &'a SecretCache,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
 /// All that the page shows first. 2 queries at the same time.
-pub async fn start(
-    store: &dyn InboxReader,
-    installations: &dyn InstallationStore,
-    providers: &Registry,
-    links: &Links,
-    clock: &dyn Clock,
-    caller: &Caller,
-    limit: usize,
-) -> Result<Start, InboxError> {
+pub async fn start(ports: &StartPorts<'_>, links: &Links, caller: &Caller, limit: usize) -> Result<Start, InboxError> {
     // Before the list is read: what changes meanwhile is told again rather than not at all.
-    let since = clock.now().millis();
+    let since = ports.clock.now().millis();
+    let secrets = ports.secrets.get().await?;
     let filter = list::Filter::default();
-    let list = list::conversations(store, links, caller, &filter, None, limit);
-    let members = async { Ok(installations.members(caller.company).await?) };
+    let list = list::conversations(ports.reader, links, caller, &filter, None, limit);
+    let members = async { Ok(ports.installations.members(caller.company).await?) };
     let (Members { installations, channels: found }, list) = futures_util::future::try_join(members, list).await?;
     let mine = installations.iter().find(|one| one.user == caller.user);
     Ok(Start {
@@ -137,7 +159,7 @@ pub async fn start(
         company: mine.map(|one| one.company_name.clone()).unwrap_or_default(),
         pipedrive_url: mine.map(|one| one.api_domain.clone()).filter(|url| !url.is_empty()),
         members: installations.iter().filter_map(member).collect(),
-        channels: channels(found, caller, providers),
+        channels: channels(found, caller, ports.providers, &secrets),
         conversations: list.conversations,
         after: list.after,
         since,

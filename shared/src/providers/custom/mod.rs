@@ -82,6 +82,7 @@ impl Provider for Custom {
             provider_type: "other",
             templates: true,
             max_text_chars: send::MAX_TEXT_CHARS,
+            replies: true,
             profiles: false,
             history: false,
             webhook_per_channel: true,

@@ -87,6 +87,7 @@ impl Provider for Messenger {
             provider_type: "facebook",
             templates: false,
             max_text_chars: send::MAX_TEXT_CHARS,
+            replies: true,
             profiles: true,
             history: true,
             webhook_per_channel: false,

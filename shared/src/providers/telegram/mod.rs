@@ -70,6 +70,7 @@ impl Provider for Telegram {
             provider_type: "other",
             templates: false,
             max_text_chars: plan::MAX_DRAFT_CHARS,
+            replies: true,
             profiles: true,
             history: false,
             webhook_per_channel: true,

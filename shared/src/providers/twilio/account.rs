@@ -23,6 +23,13 @@ pub(super) enum Sender {
     Service(String),
 }
 
+impl Sender {
+    /// Whether it is one of WhatsApp's.
+    pub(super) fn is_whatsapp(&self) -> bool {
+        matches!(self, Self::From(from) if from.is_whatsapp())
+    }
+}
+
 /// What a channel is connected with. Has no `Debug`, so that it can't be logged.
 pub(super) struct Credentials {
     account_sid: String,

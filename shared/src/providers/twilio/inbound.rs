@@ -7,8 +7,10 @@ use url::Url;
 
 use super::{address::Address, content, errors, form::Form, send::PART_PARAMETER};
 use crate::{
-    model::{conversation::Customer, ids::ProviderMessageId, status::Status, time::Timestamp},
-    providers::{Event, EventKind, InboundMessage, StatusUpdate, VerifiedWebhook, event::ProviderReply, outgoing::PartId},
+    model::{contact::Phone, conversation::Customer, ids::ProviderMessageId, status::Status, time::Timestamp},
+    providers::{
+        Event, EventKind, InboundMessage, Reached, StatusUpdate, VerifiedWebhook, event::ProviderReply, outgoing::PartId,
+    },
 };
 
 /// How long after a customer's message on WhatsApp it may be answered freely.
@@ -77,6 +79,12 @@ pub(super) fn customer(from: &Address, name: Option<&str>) -> Option<Customer> {
         address => address.to_string(),
     });
     Some(Customer { phone, ..Customer::new(vec![from.key()?], name) })
+}
+
+/// Whoever has that number, in text messages. Without its country it is nobody's.
+pub(super) fn reached(phone: &Phone) -> Option<Reached> {
+    let address = Address::Phone(phone.as_str().strip_prefix('+')?.to_owned());
+    Some(Reached { customer: customer(&address, None)?, link: link(&address) })
 }
 
 /// Until when a message of `sent_at` may be answered, rounded down to the minute. Text messages have no such limit.

@@ -23,10 +23,13 @@ use serde_json::Value;
 use self::{account::Credentials, api::Api};
 use super::{
     Accepted, Account, CredentialField, Draft, Event, Fetched, HistoryPage, Outgoing, Outside, PlannedPart, Provider,
-    ProviderKind, RawWebhook, Traits, VerifiedWebhook, WebhookAnswer, WebhookKeys, WebhookRefused, download::Downloads,
+    ProviderKind, RawWebhook, Reached, Traits, VerifiedWebhook, WebhookAnswer, WebhookKeys, WebhookRefused, download::Downloads,
     error::ProviderError,
 };
-use crate::{clock::Clock, model::content::FileSource};
+use crate::{
+    clock::Clock,
+    model::{contact::Phone, content::FileSource},
+};
 
 /// What the set-up page asks for.
 const FIELDS: &[CredentialField] = &[
@@ -97,6 +100,7 @@ impl Provider for Twilio {
             provider_type: "other",
             templates: false,
             max_text_chars: send::MAX_TEXT_CHARS,
+            replies: false,
             profiles: false,
             history: true,
             webhook_per_channel: true,
@@ -143,6 +147,15 @@ impl Provider for Twilio {
 
     async fn fetch(&self, credentials: &SecretSlice<u8>, source: &FileSource, max: usize) -> Result<Fetched, ProviderError> {
         fetch::fetch(&self.api, &self.downloads, credentials, source, max).await
+    }
+
+    /// In text messages. WhatsApp takes nothing but templates from who writes first.
+    fn writes_first(&self, credentials: &SecretSlice<u8>) -> bool {
+        Credentials::stored(credentials).is_ok_and(|stored| !stored.sender().is_whatsapp())
+    }
+
+    fn reached_by(&self, phone: &Phone) -> Option<Reached> {
+        inbound::reached(phone)
     }
 
     async fn history(&self, credentials: &SecretSlice<u8>, cursor: Option<&str>) -> Result<HistoryPage, ProviderError> {

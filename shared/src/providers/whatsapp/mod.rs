@@ -22,12 +22,12 @@ use serde_json::Value;
 use self::connect::Credentials;
 use super::{
     Accepted, Account, CredentialField, Draft, Event, Fetched, Outgoing, Outside, PlannedPart, Provider, ProviderKind,
-    RawWebhook, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused,
+    RawWebhook, Reached, Traits, VerifiedWebhook, WebhookKeys, WebhookRefused,
     download::Downloads,
     error::ProviderError,
     meta::{self, Graph},
 };
-use crate::model::{content::FileSource, template::Template};
+use crate::model::{contact::Phone, content::FileSource, template::Template};
 
 /// What the set-up page asks for.
 const FIELDS: &[CredentialField] = &[
@@ -81,6 +81,7 @@ impl Provider for Whatsapp {
             provider_type: "whatsapp",
             templates: true,
             max_text_chars: plan::MAX_TEXT_CHARS,
+            replies: true,
             profiles: false,
             history: false,
             webhook_per_channel: false,
@@ -126,6 +127,14 @@ impl Provider for Whatsapp {
 
     async fn templates(&self, credentials: &SecretSlice<u8>) -> Result<Vec<Template>, ProviderError> {
         template::list(&self.graph, &Credentials::stored(credentials)?).await
+    }
+
+    fn writes_first(&self, _credentials: &SecretSlice<u8>) -> bool {
+        true
+    }
+
+    fn reached_by(&self, phone: &Phone) -> Option<Reached> {
+        party::reached(phone)
     }
 
     fn is_fillable(&self, template: &Template) -> bool {

@@ -4,8 +4,11 @@
 use serde_json::Value;
 
 use crate::{
-    model::{conversation::Customer, ids::ContactKey},
-    providers::lenient::{id, text},
+    model::{contact::Phone, conversation::Customer, ids::ContactKey},
+    providers::{
+        Reached,
+        lenient::{id, text},
+    },
 };
 
 /// Digits at the end of a number that are the same however it is written.
@@ -80,6 +83,14 @@ impl<'a> Party<'a> {
     pub(super) fn link(&self) -> String {
         self.digits.as_ref().map(|digits| format!("https://wa.me/{digits}")).unwrap_or_default()
     }
+}
+
+/// Whoever has that number. Without its country it is nobody's.
+pub(super) fn reached(phone: &Phone) -> Option<Reached> {
+    let digits = phone.as_str().strip_prefix('+')?;
+    let name = phone.as_str().to_owned();
+    let customer = Customer { phone: Some(name.clone()), ..Customer::new(keys(Some(digits), None), name) };
+    Some(Reached { customer, link: format!("https://wa.me/{digits}") })
 }
 
 /// The names under which sends and lookups know a customer; the number first, because it can always be sent to.

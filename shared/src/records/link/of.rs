@@ -1,6 +1,7 @@
-//! The conversations of a record in Pipedrive: what its panel shows.
+//! The conversations of a record in Pipedrive, which its panel shows, and whom one could be begun with.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
 
 use super::LinkPorts;
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
         ids::{ConversationId, DealId, OrganizationId, PersonId},
         record::RecordRef,
     },
+    pipedrive::Person,
 };
 
 /// Most conversations that are shown.
@@ -28,6 +30,41 @@ pub enum Panel {
     Deal(DealId),
     /// Beside an organization: the conversations with its persons.
     Organization(OrganizationId),
+}
+
+/// Somebody of a record whom the company could write to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reachable {
+    /// Pipedrive's.
+    pub id: PersonId,
+    /// What they are called.
+    pub name: String,
+    /// Their numbers, as they are written in Pipedrive.
+    pub phones: Vec<String>,
+}
+
+/// The persons of the record: the person, the deal's, or the organization's.
+pub async fn people_of(ports: &LinkPorts<'_>, caller: &Caller, panel: Panel) -> Result<Vec<Reachable>, InboxError> {
+    let (persons, deals) = (ports.persons, ports.deals);
+    let as_user = ports.acting(caller);
+    let person = match panel {
+        Panel::Organization(id) => {
+            let found = as_user.call(|access| async move { persons.persons_of(&access, id, MAX_PERSONS).await }).await?;
+            return Ok(found.into_iter().map(Reachable::from).collect());
+        }
+        Panel::Person(id) => Some(id),
+        Panel::Deal(id) => as_user.call(|access| async move { deals.deal(&access, id).await }).await?.person,
+    };
+    let Some(id) = person else { return Ok(Vec::new()) };
+    let found = as_user.call(|access| async move { persons.person(&access, id).await }).await?;
+    Ok(vec![Reachable::from(found)])
+}
+
+impl From<Person> for Reachable {
+    fn from(person: Person) -> Self {
+        let phones = person.phones.into_iter().map(|phone| phone.value).filter(|phone| !phone.is_empty()).collect();
+        Self { id: person.id, name: person.name, phones }
+    }
 }
 
 /// The conversations of the record, the one with the newest message first.

@@ -2,13 +2,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{LinkPorts, look, own};
 use crate::{
     clock::Clock,
-    inbox::{Caller, error::InboxError},
+    inbox::{
+        Caller,
+        error::InboxError,
+        ports::{InboxReader, StoreError},
+    },
     model::{
+        conversation::Conversation,
         day::Day,
         ids::{CompanyId, ConversationId, NoteId},
         record::{Allowance, AuditEntry, BudgetDay, Deed, RecordRef, SpentOn, Why},
@@ -19,6 +25,10 @@ use crate::{
     telemetry,
 };
 
+/// Conversations that the company's audit looks at.
+const CONVERSATIONS: usize = 25;
+/// Questions to the table side by side.
+const PARALLEL: usize = 10;
 /// How far back the view of the budget goes.
 const DAYS: Duration = Duration::from_hours(13 * 24);
 
@@ -48,6 +58,18 @@ pub struct RecordRow {
     pub url: String,
 }
 
+impl AuditRow {
+    fn new(domain: &str, entry: AuditEntry) -> Self {
+        Self {
+            at: entry.at.rfc3339(),
+            what: entry.what,
+            record: entry.record.map(|record| RecordRow { url: look::url(domain, &record), record }),
+            note: entry.note,
+            why: entry.why,
+        }
+    }
+}
+
 /// What was done for the conversation, newest first.
 pub async fn audit(
     ports: &LinkPorts<'_>,
@@ -58,14 +80,64 @@ pub async fn audit(
     own(ports, caller, id).await?;
     let members = ports.installations.members(caller.company).await?;
     let domain = look::domain(&members, caller);
-    let row = |entry: AuditEntry| AuditRow {
-        at: entry.at.rfc3339(),
-        what: entry.what,
-        record: entry.record.map(|record| RecordRow { url: look::url(domain, &record), record }),
-        note: entry.note,
-        why: entry.why,
+    Ok(ports.audit.audit(id, limit).await?.into_iter().map(|entry| AuditRow::new(domain, entry)).collect())
+}
+
+/// An entry of the company's audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CompanyAuditRow {
+    /// For which conversation.
+    pub conversation: ConversationId,
+    /// With whom it is.
+    pub name: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub entry: AuditRow,
+}
+
+/// What was done last for the conversations with the newest messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CompanyAudit {
+    /// Newest first.
+    pub entries: Vec<CompanyAuditRow>,
+    /// How many conversations that were looked at.
+    pub conversations: usize,
+    /// Whether those are all that there are.
+    pub all: bool,
+}
+
+/// What was done last for the company's conversations with the newest messages, newest first. 1 query, and one a conversation.
+pub async fn company_audit(
+    ports: &LinkPorts<'_>,
+    reader: &dyn InboxReader,
+    caller: &Caller,
+    limit: usize,
+) -> Result<CompanyAudit, InboxError> {
+    let page = reader.conversations_of_company(caller.company, None, CONVERSATIONS).await?;
+    let members = ports.installations.members(caller.company).await?;
+    let domain = look::domain(&members, caller);
+    let own: Vec<Conversation> = page.items.into_iter().filter(|one| one.company == caller.company).collect();
+    let (conversations, all) = (own.len(), page.next.is_none());
+    let found: Vec<(Conversation, Vec<AuditEntry>)> = stream::iter(own)
+        .map(|one| async move {
+            let entries = ports.audit.audit(&one.id, limit).await?;
+            Ok::<_, StoreError>((one, entries))
+        })
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    let rows = |(one, entries): (Conversation, Vec<AuditEntry>)| {
+        let row = move |entry: AuditEntry| {
+            let at = entry.at;
+            let name = one.customer.name.clone();
+            (at, CompanyAuditRow { conversation: one.id.clone(), name, entry: AuditRow::new(domain, entry) })
+        };
+        entries.into_iter().map(row)
     };
-    Ok(ports.audit.audit(id, limit).await?.into_iter().map(row).collect())
+    let mut entries: Vec<(Timestamp, CompanyAuditRow)> = found.into_iter().flat_map(rows).collect();
+    entries.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    entries.truncate(limit);
+    Ok(CompanyAudit { entries: entries.into_iter().map(|(_, row)| row).collect(), conversations, all })
 }
 
 /// What the tokens of one day went to.

@@ -18,7 +18,7 @@ export class ApiError extends Error {
   }
 }
 
-async function call(method, path, body, bearer) {
+async function call(method, path, body, bearer, beside) {
   const headers = {};
   if (body) headers['Content-Type'] = 'application/json';
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
@@ -30,6 +30,7 @@ async function call(method, path, body, bearer) {
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new ApiError(response.status, answer.data?.code, answer.data?.message ?? t('failed'));
+  beside?.(answer.additional_data);
   return answer.data;
 }
 
@@ -56,17 +57,15 @@ export function openSession() {
   return opening;
 }
 
-/** A call with the session; with a new one if it has ended. */
-export async function api(method, path, body) {
+/** A call with the session; with a new one if it has ended. `beside` gets what stands beside the answer's data. */
+export async function api(method, path, body, beside) {
   if (!session || Date.now() > until - EARLY_MS) await openSession();
   try {
-    return await call(method, path, body, session);
+    return await call(method, path, body, session, beside);
   } catch (error) {
     if (error.status !== 401 || error.code !== 'UNAUTHORIZED') throw error;
-    const before = session;
     await openSession();
-    if (session === before) throw error;
-    return call(method, path, body, session);
+    return call(method, path, body, session, beside);
   }
 }
 

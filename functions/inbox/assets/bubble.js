@@ -72,7 +72,10 @@ function failureElement(message, { retry, jump }) {
   return el('div', { class: 'failure' }, icon('failed', 16), el('span', {}, message.failure?.text ?? t('status_failed')), again);
 }
 
-/** What is there of a message, put together. `actions` has `reply`, `retry` and `jump`. */
+/**
+ * What is there of a message, put together. `actions` has `retry`, `jump` and, where a message
+ * can say what it answers, `reply`.
+ */
 export function bubble(message, { reactions, isFirst, isNew }, actions) {
   const { id, direction, content } = message;
   if (content?.kind === 'notice' && !message.files) {
@@ -114,6 +117,7 @@ export function bubble(message, { reactions, isFirst, isNew }, actions) {
         emoji.length > 0 && el('div', { class: 'reactions', role: 'img', 'aria-label': t('reactions', { emoji: emoji.join(' ') }) }, emoji.join('')),
       ),
       !message.deleted &&
+        actions.reply &&
         el('button', { type: 'button', class: 'icon-button reply', 'aria-label': t('replyTo'), title: t('reply'), onclick: () => actions.reply(message) }, icon('reply', 18)),
     ),
     failureElement(message, actions),

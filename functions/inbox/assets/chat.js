@@ -174,6 +174,8 @@ function draw() {
   const known = new Set(messages.keys());
   const field = $('messages-field');
   const kept = new Map();
+  const replies = state.channels.get(state.conversations.get(conversation)?.channel)?.replies;
+  const can = { ...actions, reply: replies && actions.reply };
   let before = null;
   let day = null;
   let last = null;
@@ -202,7 +204,7 @@ function draw() {
     const about = { reactions: reactions.get(message.id), isFirst };
     // Signed addresses change by the day; a picture is not loaded anew for that.
     const stable = { ...message, files: message.files?.map(({ url, preview_url: preview, ...rest }) => [rest, Boolean(url), Boolean(preview)]) };
-    put(message.id, JSON.stringify([stable, about]), () => bubble(message, about, actions));
+    put(message.id, JSON.stringify([stable, about]), () => bubble(message, about, can));
     last = message;
   }
   for (const [key, { element }] of drawn) if (!kept.has(key)) element.remove();

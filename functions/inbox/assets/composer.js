@@ -3,10 +3,8 @@ import { api } from './api.js';
 import { toast } from './dialog.js';
 import { $, debounced, say } from './dom.js';
 import { draftOf, keepDraft } from './drafts.js';
-import { openEmoji } from './emoji.js';
 import { timeLeft } from './format.js';
-import { state } from './state.js';
-import { chooseTemplate } from './templates.js';
+import { replyUntil, state } from './state.js';
 import { t } from './text.js';
 import { Uploads } from './uploads.js';
 
@@ -24,7 +22,7 @@ let hooks;
 /** Files that were chosen for a conversation stay with it until they are sent. */
 const waiting = new Map();
 
-const isOver = () => Boolean(row?.reply_by) && timeLeft(row.reply_by) === null;
+const isOver = () => Boolean(row?.reply_by) && timeLeft(replyUntil(row)) === null;
 /** Only templates go out. A provider without them may still take what comes late, and says so itself if it does not. */
 const isLocked = () => isOver() && Boolean(channel?.templates);
 const keep = debounced((id, text) => keepDraft(id, text), 300);
@@ -49,14 +47,15 @@ export function openComposer(id, known) {
 export function showWindow(known) {
   row = known ?? row;
   channel = state.channels.get(row?.channel) ?? channel;
-  const until = row?.reply_by;
+  const until = row && replyUntil(row);
   const left = until && timeLeft(until);
   const over = isOver();
   const templates = Boolean(channel?.templates);
   $('composer').classList.toggle('over', isLocked());
   $('window').classList.toggle('soon', Boolean(left) && new Date(until) - Date.now() < SOON_MS);
   say($('window'), until && !over ? t('windowLeft', { left }) : null);
-  say($('window-over'), over ? t(templates ? 'windowOverTemplates' : 'windowOver', { name: row.name }) : null);
+  const whyOver = !row?.last ? 'beginWithTemplate' : templates ? 'windowOverTemplates' : 'windowOver';
+  say($('window-over'), over ? t(whyOver, { name: row.name }) : null);
   $('use-template').hidden = !templates;
   $('over-template').hidden = !over || !templates;
   const locked = isLocked();
@@ -141,13 +140,19 @@ async function send() {
   }
 }
 
+/** What is not needed at first comes when it is asked for. */
+function later(module, then) {
+  module.then(then, () => toast(t('noConnection'), 'bad'));
+}
+
 function template() {
   const id = conversation;
-  chooseTemplate(row, async (body) => {
+  const send = async (body) => {
     if (conversation !== id) return;
     await post({ template: body });
     $('text').focus();
-  });
+  };
+  later(import('./templates.js'), ({ chooseTemplate }) => chooseTemplate(row, send));
 }
 
 function takeFiles(list) {
@@ -209,7 +214,7 @@ export function startComposer(given) {
     takeFiles([...$('file').files]);
     $('file').value = '';
   });
-  $('emoji').addEventListener('click', () => openEmoji($('emoji'), insert));
+  $('emoji').addEventListener('click', () => later(import('./emoji.js'), ({ openEmoji }) => openEmoji($('emoji'), insert)));
   for (const id of ['use-template', 'over-template']) $(id).addEventListener('click', template);
   $('answering-end').addEventListener('click', () => {
     replyTo(null);

@@ -1,6 +1,7 @@
-// Dialogs over the page: they keep the focus, close with Escape, and give the focus back.
+// Dialogs over the page, which keep the focus, close with Escape and give the focus back; menus; words at the edge.
 import { el } from './dom.js';
 import { icon } from './icons.js';
+import { closePopup, openPopup } from './popup.js';
 import { t } from './text.js';
 
 let count = 0;
@@ -22,6 +23,8 @@ export function openDialog(title, content, { className = '', onclose } = {}) {
     content,
   );
   dialog.addEventListener('close', () => {
+    const toasts = dialog.querySelector('#toasts');
+    if (toasts) document.body.append(toasts);
     dialog.remove();
     onclose?.();
     if (before?.isConnected) before.focus();
@@ -69,18 +72,9 @@ export function confirmed(title, text, action) {
   });
 }
 
-/** A menu below a button: arrow keys within, Escape closes it. `items` are `{label, icon, danger, act}` or `{label, checked, act}`. */
+/** A menu below a button. `items` are `{label, icon, danger, act}` or `{label, checked, act}`. */
 export function menu(button, items) {
-  if (button.getAttribute('aria-expanded') === 'true') return;
-  const close = (focus) => {
-    box.remove();
-    button.setAttribute('aria-expanded', 'false');
-    document.removeEventListener('pointerdown', outside, true);
-    if (focus) button.focus();
-  };
-  const outside = (event) => {
-    if (!box.contains(event.target) && !button.contains(event.target)) close(false);
-  };
+  if (closePopup(button)) return;
   const entries = items.filter(Boolean).map((item) =>
     el(
       'button',
@@ -100,30 +94,20 @@ export function menu(button, items) {
     ),
   );
   const box = el('div', { class: 'menu', role: 'menu', 'aria-label': button.getAttribute('aria-label') }, entries);
-  box.addEventListener('keydown', (event) => {
-    const at = entries.indexOf(document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 }[event.key];
-    if (to !== undefined) {
-      event.preventDefault();
-      entries[(to + entries.length) % entries.length].focus();
-    } else if (event.key === 'Escape' || event.key === 'Tab') {
-      event.preventDefault();
-      event.stopPropagation();
-      close(true);
-    }
-  });
   const place = button.getBoundingClientRect();
   box.style.top = `${place.bottom + 4}px`;
   box.style.right = `${Math.max(4, document.documentElement.clientWidth - place.right)}px`;
-  document.body.append(box);
-  button.setAttribute('aria-expanded', 'true');
-  document.addEventListener('pointerdown', outside, true);
-  entries[0]?.focus();
+  const close = openPopup(button, box, { parent: document.body, items: entries });
+  // One at the lower edge opens upwards.
+  if (box.getBoundingClientRect().bottom > innerHeight) box.style.top = `${Math.max(4, place.top - box.offsetHeight - 4)}px`;
 }
 
 /** Says something at the edge of the page for a while, and to who listens. */
 export function toast(text, kind = '') {
   const box = document.getElementById('toasts');
+  // What is outside of a dialog is neither in sight nor read aloud.
+  const over = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
+  if (box.parentElement !== over) over.append(box);
   const shown = el('div', { class: `toast ${kind}` }, text);
   box.append(shown);
   setTimeout(() => shown.remove(), 6000);

@@ -49,6 +49,8 @@ export function timeLeft(text, now = Date.now()) {
   return hours > 0 ? t('leftHours', { hours, minutes: minutes % 60 }) : t('leftMinutes', { minutes });
 }
 
+export const count = (n) => new Intl.NumberFormat(LANGUAGE).format(n);
+
 export function size(bytes) {
   if (bytes < 1024) return t('bytes', { n: bytes });
   const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'KB'] : [bytes / 1024 / 1024, 'MB'];

@@ -9,6 +9,7 @@ export const opened = {
   company: query.get('companyId'),
   user: query.get('userId'),
   resource: query.get('resource'),
+  selected: query.get('selectedIds'),
   installed: query.has('installed'),
 };
 

@@ -1,7 +1,7 @@
 // The inbox page. Greets Pipedrive first, which shows the frame only then, and loads afterwards.
 import { ApiError, openSession } from './api.js';
 import { closeChat, openChat, startChat } from './chat.js';
-import { menu } from './dialog.js';
+import { menu, toast } from './dialog.js';
 import { $ } from './dom.js';
 import { openDrafts } from './drafts.js';
 import { command, greet, inFrame, opened } from './frame.js';
@@ -9,7 +9,7 @@ import { drawIcons } from './icons.js';
 import { neighbour, startList } from './list.js';
 import { drawRecord } from './record.js';
 import { startSearch } from './search.js';
-import { on, start, state, unreadCount } from './state.js';
+import { beginners, on, setOpen, start, state, unreadCount, welcome } from './state.js';
 import { t, translate } from './text.js';
 
 const WINDOW = { height: 700, width: 800 };
@@ -21,7 +21,7 @@ const view = (name) => {
 };
 
 async function open(id, options) {
-  state.openId = id;
+  setOpen(id);
   view('chat');
   if ($('record').dataset.shown) showRecord(true);
   await openChat(id, options);
@@ -30,7 +30,7 @@ async function open(id, options) {
 function back() {
   const id = state.openId;
   view('list');
-  state.openId = null;
+  setOpen(null);
   closeChat();
   $('list').focus();
   if (id) document.getElementById(`row-${id}`)?.scrollIntoView({ block: 'nearest' });
@@ -58,6 +58,21 @@ function badge() {
   const n = unreadCount();
   if (!opened.resource) command('set_notification', { number: n });
   document.title = n > 0 ? t('titleUnread', { n }) : t('title');
+}
+
+/** Beside a record there is but its own conversations; if that is one, it is what the panel is for. */
+function beside() {
+  $('page').classList.add('beside');
+  $('list-title').classList.remove('unseen');
+  if (state.listed.length === 1) open(state.listed[0], { focus: false });
+}
+
+function begin() {
+  const opening = (row) => {
+    welcome(row);
+    open(row.id);
+  };
+  import('./begin.js').then(({ beginDialog }) => beginDialog(opening)).catch((error) => toast(error.message, 'bad'));
 }
 
 function keys(event) {
@@ -121,13 +136,16 @@ async function run() {
   });
   $('list-more').addEventListener('click', () =>
     menu($('list-more'), [
+      beginners().length > 0 && { label: t('begin'), icon: 'write', act: begin },
       inFrame() && !opened.resource && { label: t('popup'), checked: popup(), act: () => popup(!popup()) },
       { label: t('openSettings'), icon: 'settings', act: () => command('redirect_to', { view: 'settings' }) },
     ]),
   );
+  $('list-begin').addEventListener('click', begin);
   document.addEventListener('keydown', keys);
   on('list', badge);
   badge();
+  if (state.panel) beside();
   on('conversation', (row) => {
     if (row.id === state.openId && $('record').dataset.shown) drawRecord(row);
   });

@@ -2,7 +2,7 @@
 import { $, el } from './dom.js';
 import { hue, initials, when } from './format.js';
 import { icon } from './icons.js';
-import { loadMore, on, setFilter, state } from './state.js';
+import { beginners, loadMore, on, setFilter, state } from './state.js';
 import { t } from './text.js';
 import { VirtualList } from './virtual.js';
 
@@ -31,7 +31,7 @@ export function avatar(row, className = '') {
 /** What the newest message is, in a few words. */
 export function glimpse(row) {
   const { last } = row;
-  if (!last) return [];
+  if (!last) return [el('em', {}, t('nothingSaid'))];
   if (last.deleted) return [el('em', {}, t('deleted'))];
   const parts = [];
   if (last.direction === 'out') parts.push(el('span', { class: 'you' }, t('you')));
@@ -96,7 +96,9 @@ function draw() {
   $('list-empty').hidden = !none || !state.complete;
   $('list-loading').hidden = !none || state.complete;
   const filtered = Object.entries(state.filter).some(([name, value]) => value && !(name === 'state' && value === 'open'));
-  $('list-empty-text').textContent = filtered ? t('noneMatch') : state.channels.size > 0 ? t('noneYet') : t('noChannels');
+  const nothing = state.panel ? 'noneOfRecord' : 'noneYet';
+  $('list-empty-text').textContent = filtered ? t('noneMatch') : t(state.channels.size > 0 ? nothing : 'noChannels');
+  $('list-begin').hidden = filtered || beginners().length === 0;
   if (focused && atId) $('list').setAttribute('aria-activedescendant', `row-${atId}`);
   else $('list').removeAttribute('aria-activedescendant');
 }
@@ -131,7 +133,7 @@ function toggle(name) {
   button.addEventListener('click', () => {
     button.setAttribute('aria-pressed', String(!state.filter[name]));
     $('list').scrollTop = 0;
-    setFilter({ [name]: !state.filter[name] }).catch(() => {});
+    setFilter({ [name]: !state.filter[name] })?.catch(() => {});
   });
 }
 
@@ -165,7 +167,7 @@ export function startList(openConversation) {
   for (const name of ['channel', 'state']) {
     $(`filter-${name}`).addEventListener('change', (event) => {
       box.scrollTop = 0;
-      setFilter({ [name]: event.target.value }).catch(() => {});
+      setFilter({ [name]: event.target.value })?.catch(() => {});
     });
   }
   on('list', draw);

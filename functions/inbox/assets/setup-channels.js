@@ -1,5 +1,6 @@
 // The company's channels with how they fare, and the providers that another one can be connected to.
 import { api } from './api.js';
+import { copy } from './clipboard.js';
 import { confirmed, menu, toast } from './dialog.js';
 import { $, el } from './dom.js';
 import { icon } from './icons.js';
@@ -14,15 +15,6 @@ let shown = '';
 
 export const providerIcon = (provider, size = 40) =>
   el('img', { src: `/inbox/assets/icon-${encodeURIComponent(provider)}.png`, alt: '', width: size, height: size });
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(t('copied'));
-  } catch {
-    toast(text);
-  }
-}
 
 function health(channel) {
   if (channel.state !== 'active') return el('span', { class: 'tag warn' }, t('notServed'));

@@ -1,7 +1,9 @@
 // Connecting a channel, step by step: what to prepare, what to enter, what is left to do.
 import { api } from './api.js';
-import { openDialog, toast } from './dialog.js';
+import { copy } from './clipboard.js';
+import { openDialog } from './dialog.js';
 import { el } from './dom.js';
+import { faultBox, labelled, onSubmit } from './form.js';
 import { icon } from './icons.js';
 import { GUIDES } from './setup-guides.js';
 import { t } from './text.js';
@@ -29,26 +31,8 @@ function prepare(provider, next) {
 }
 
 function field({ name, label, help, secret, optional }) {
-  return el(
-    'label',
-    { class: 'field-label' },
-    el('span', {}, optional ? t('optional', { label }) : label),
-    el('input', { class: 'input', name, type: secret ? 'password' : 'text', autocomplete: 'off', spellcheck: 'false', 'aria-describedby': `${name}-help`, required: !optional }),
-    el('span', { class: 'help plain', id: `${name}-help` }, `${help}.`),
-  );
-}
-
-/** An error at the field that it names: `credentials.access_token: is missing`. */
-function showError(form, message) {
-  for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
-  const box = form.querySelector('.error');
-  const [, name, problem] = message.match(/^(?:credentials\.)?(\w+): (.*)$/s) ?? [];
-  const input = name && form.elements[name];
-  const label = input?.labels?.[0]?.firstChild.textContent;
-  box.textContent = label ? `${label} ${problem}.` : message.replace(/^credentials: /, '');
-  box.hidden = !message;
-  input?.setAttribute('aria-invalid', 'true');
-  if (message) (input ?? form.querySelector('input'))?.focus();
+  const attributes = { name, type: secret ? 'password' : 'text', spellcheck: 'false', required: !optional };
+  return labelled(optional ? t('optional', { label }) : label, attributes, `${help}.`);
 }
 
 function enter(provider, { name, back, connect }) {
@@ -57,46 +41,24 @@ function enter(provider, { name, back, connect }) {
     'form',
     { class: 'dialog-body', novalidate: true },
     progress(1),
-    el(
-      'label',
-      { class: 'field-label' },
-      el('span', {}, t('channelName')),
-      el('input', { class: 'input', name: 'name', maxlength: '100', autocomplete: 'off', value: name ?? provider.name, 'aria-describedby': 'name-help' }),
-      el('span', { class: 'help plain', id: 'name-help' }, t('channelNameHelp')),
-    ),
+    labelled(t('channelName'), { name: 'name', maxlength: '100', value: name ?? provider.name }, t('channelNameHelp')),
     provider.fields.map(field),
     el('p', { class: 'help' }, t('secretsKept')),
-    el('p', { class: 'error', role: 'alert', hidden: true }),
+    faultBox(),
     el('div', { class: 'dialog-actions' }, el('button', { type: 'button', class: 'button plain', onclick: back }, t('back')), submit),
   );
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const { name: called, ...entered } = Object.fromEntries(new FormData(form));
+  return onSubmit(form, async ({ name: called, ...entered }) => {
     const credentials = Object.fromEntries(Object.entries(entered).filter(([, value]) => value.trim()));
-    showError(form, '');
-    submit.disabled = true;
     submit.textContent = t('connecting');
     try {
       await connect({ provider: provider.provider, name: called, credentials });
-    } catch (error) {
-      showError(form, error.message);
     } finally {
-      submit.disabled = false;
       submit.textContent = t('connectIt');
     }
   });
-  return form;
 }
 
 function done(provider, channel, close) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(channel.webhook_url);
-      toast(t('copied'));
-    } catch {
-      getSelection().selectAllChildren(address);
-    }
-  };
   const address = el('code', { class: 'address' }, channel.webhook_url);
   return el(
     'div',
@@ -104,7 +66,7 @@ function done(provider, channel, close) {
     progress(2),
     el('p', { class: 'success' }, icon('check'), el('span', {}, t('isConnected', { name: channel.name }))),
     provider.webhook_by_hand
-      ? [el('p', {}, t('enterWebhook', { name: provider.name })), el('p', { class: 'with-button' }, address, el('button', { type: 'button', class: 'icon-button', 'aria-label': t('copyWebhook'), onclick: copy }, icon('copy', 18)))]
+      ? [el('p', {}, t('enterWebhook', { name: provider.name })), el('p', { class: 'with-button' }, address, el('button', { type: 'button', class: 'icon-button', 'aria-label': t('copyWebhook'), onclick: () => copy(channel.webhook_url, address) }, icon('copy', 18)))]
       : el('p', { class: 'help' }, t('nothingLeft')),
     el('div', { class: 'dialog-actions' }, el('button', { type: 'button', class: 'button', onclick: close }, t('ready'))),
   );

@@ -1,7 +1,9 @@
 // The API keys: made, listed, changed, rotated, revoked. A secret is shown once, and kept nowhere.
 import { api } from './api.js';
+import { copy } from './clipboard.js';
 import { confirmed, menu, openDialog, toast } from './dialog.js';
-import { $, el, say } from './dom.js';
+import { $, el } from './dom.js';
+import { faultBox, labelled, onSubmit } from './form.js';
 import { moment } from './format.js';
 import { icon } from './icons.js';
 import { t } from './text.js';
@@ -24,17 +26,6 @@ function facts(key) {
 /** Shows a key for the only time. */
 function showKey(title, secret) {
   const shown = el('code', { class: 'address', id: 'shown-key' }, secret);
-  const copied = el('span', { class: 'help', role: 'status' });
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(secret);
-      copied.textContent = t('copied');
-    } catch {
-      // An iframe may not be let at the clipboard: selected, it is one keystroke away.
-      getSelection().selectAllChildren(shown);
-      copied.textContent = t('copyByHand');
-    }
-  };
   const dialog = openDialog(
     title,
     el(
@@ -42,45 +33,27 @@ function showKey(title, secret) {
       { class: 'dialog-body' },
       el('p', {}, t('keyOnce')),
       el('p', {}, shown),
-      el('div', { class: 'dialog-actions' }, copied, el('button', { type: 'button', class: 'button plain', onclick: copy }, icon('copy', 18), t('copy')), el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, t('haveIt'))),
+      el('div', { class: 'dialog-actions' }, el('button', { type: 'button', class: 'button plain', onclick: () => copy(secret, shown) }, icon('copy', 18), t('copy')), el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, t('haveIt'))),
     ),
   );
 }
 
-function fault(form, box, message) {
-  for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
-  const [, name, problem] = message.match(/^(\w+): (.*)$/s) ?? [];
-  const input = name && form.elements[name];
-  const label = input?.labels?.[0]?.firstElementChild?.textContent;
-  say(box, label ? `${label} ${problem}.` : message);
-  input?.setAttribute('aria-invalid', 'true');
-  if (message) input?.focus();
-}
-
 function change(key) {
-  const box = el('p', { class: 'error', role: 'alert', hidden: true });
-  const labelled = (label, attributes) => el('label', { class: 'field-label' }, el('span', {}, label), el('input', { class: 'input', ...attributes }));
   const form = el(
     'form',
     { class: 'dialog-body', novalidate: true },
-    labelled(t('keyName'), { name: 'name', maxlength: '100', autocomplete: 'off', value: key.name }),
+    labelled(t('keyName'), { name: 'name', maxlength: '100', value: key.name }),
     labelled(t('keyPerSecond'), { name: 'per_second', type: 'number', min: '1', max: '100', value: key.per_second }),
     labelled(t('keyBurst'), { name: 'burst', type: 'number', min: '1', max: '200', value: key.burst }),
-    box,
+    faultBox(),
     el('div', { class: 'dialog-actions' }, el('button', { type: 'submit', class: 'button' }, t('saveIt'))),
   );
   const dialog = openDialog(t('changeOf', { name: key.name }), form);
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const { name, per_second: perSecond, burst } = form.elements;
-    try {
-      await api('PATCH', path(key), { name: name.value, per_second: Number(perSecond.value), burst: Number(burst.value) });
-      dialog.close();
-      toast(t('changed'));
-      await refresh();
-    } catch (error) {
-      fault(form, box, error.message);
-    }
+  onSubmit(form, async ({ name, per_second: perSecond, burst }) => {
+    await api('PATCH', path(key), { name, per_second: Number(perSecond), burst: Number(burst) });
+    dialog.close();
+    toast(t('changed'));
+    await refresh();
   });
 }
 
@@ -140,26 +113,15 @@ async function refresh() {
   $('trouble-link').hidden = trouble !== 'needs_reconnect';
 }
 
-async function make(event) {
-  event.preventDefault();
-  const form = $('key-form');
-  const button = form.querySelector('button');
-  fault(form, $('key-error'), '');
-  button.disabled = true;
-  try {
-    const made = await api('POST', '/setup/keys', { name: form.elements.name.value });
-    form.reset();
-    await refresh();
-    showKey(t('keyOf', { name: made.name }), made.key);
-  } catch (error) {
-    fault(form, $('key-error'), error.message);
-  } finally {
-    button.disabled = false;
-  }
+async function make({ name }) {
+  const made = await api('POST', '/setup/keys', { name });
+  $('key-form').reset();
+  await refresh();
+  showKey(t('keyOf', { name: made.name }), made.key);
 }
 
 /** Once there is a session. */
 export async function startKeys() {
-  $('key-form').addEventListener('submit', make);
+  onSubmit($('key-form'), make);
   await refresh();
 }

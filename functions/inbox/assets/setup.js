@@ -1,4 +1,4 @@
-// The settings page of the app: channels, API keys. Greets Pipedrive first, and loads afterwards.
+// The settings page of the app: channels first, and a tab for each other part. Greets Pipedrive first, and loads afterwards.
 import { ApiError, openSession } from './api.js';
 import { toast } from './dialog.js';
 import { $ } from './dom.js';
@@ -8,6 +8,26 @@ import { startChannels } from './setup-channels.js';
 import { startKeys } from './setup-keys.js';
 import { t, translate } from './text.js';
 
+/** What else there is comes when its tab is opened, and anew each time. */
+const PARTS = {
+  'tab-records': () => import('./setup-records.js'),
+  'tab-dead': () => import('./setup-dead.js'),
+  'tab-activity': () => import('./setup-activity.js'),
+  'tab-sharing': () => import('./setup-sharing.js'),
+};
+
+async function load(tab) {
+  const panel = $(tab.getAttribute('aria-controls'));
+  panel.setAttribute('aria-busy', 'true');
+  try {
+    await (await PARTS[tab.id]()).start();
+  } catch (error) {
+    toast(error.message, 'bad');
+  } finally {
+    panel.removeAttribute('aria-busy');
+  }
+}
+
 function select(tab) {
   for (const one of document.querySelectorAll('[role="tab"]')) {
     const is = one === tab;
@@ -15,6 +35,8 @@ function select(tab) {
     one.tabIndex = is ? 0 : -1;
     $(one.getAttribute('aria-controls')).hidden = !is;
   }
+  tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  if (PARTS[tab.id]) load(tab);
 }
 
 function tabs() {

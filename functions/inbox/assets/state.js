@@ -1,14 +1,21 @@
 // What the page knows: the company, its channels, the conversations that were loaded. It asks for changes every few seconds
 // while the page is looked at, and rarely otherwise; one call tells all of them.
 import { api, withQuery } from './api.js';
-import { onVisibility } from './frame.js';
+import { onVisibility, opened } from './frame.js';
 
 const VISIBLE_MS = 2500;
 const HIDDEN_MS = 20_000;
 const LONGEST_PAUSE_MS = 60_000;
-const PAGE = 50;
+const PAGE = 100;
+
+/** In a panel: the record that it is beside. */
+function panel() {
+  const [id] = (opened.selected ?? '').split(',');
+  return ['person', 'deal', 'organization'].includes(opened.resource) && /^\d+$/.test(id) ? { resource: opened.resource, id: Number(id) } : null;
+}
 
 export const state = {
+  panel: panel(),
   me: null,
   company: '',
   pipedriveUrl: null,
@@ -18,7 +25,7 @@ export const state = {
   conversations: new Map(),
   /** Ids of those that the list shows, in its order. */
   listed: [],
-  filter: { channel: '', unread: false, mine: false, state: 'open' },
+  filter: { channel: '', unread: false, mine: false, state: panel() ? '' : 'open' },
   /** Whether the list has been read to its end. */
   complete: false,
   openId: null,
@@ -31,6 +38,8 @@ let since = 0;
 let timer = null;
 let failures = 0;
 let windowShown = true;
+/** Whose conversations the panel of an organization shows. */
+const persons = new Set();
 
 /** Calls `listener` when `what` happens: `list`, `conversation`, `offline`, `arrived`. */
 export function on(what, listener) {
@@ -42,6 +51,15 @@ function emit(what, ...given) {
   for (const listener of listeners.get(what) ?? []) listener(...given);
 }
 
+/** Channels on which the company may write first. */
+export const beginners = () => [...state.channels.values()].filter((channel) => channel.writes_first && channel.state === 'active');
+
+/** Until when a customer may be written to: some businesses are allowed more than a message's own limit. */
+export function replyUntil({ reply_by: by, channel }) {
+  if (!by) return null;
+  return new Date(Date.parse(by) + (state.channels.get(channel)?.reply_extension ?? 0) * 1000).toISOString();
+}
+
 const newestFirst = (a, b) => (a.last_at < b.last_at ? 1 : a.last_at > b.last_at ? -1 : a.id < b.id ? 1 : -1);
 
 function matches(row) {
@@ -51,7 +69,15 @@ function matches(row) {
   return (!channel || row.channel === channel) && (!unread || row.unread > 0) && (!mine || row.mine) && (!wanted || row.state === wanted);
 }
 
+/** Whether a conversation is one of the record's. Which persons an organization has is known from those that were read. */
+function belongs(row) {
+  const { panel: of } = state;
+  if (!of || row.id === state.openId) return true;
+  return of.resource === 'organization' ? persons.has(row.person) : row[of.resource] === of.id;
+}
+
 function take(row) {
+  if (!belongs(row)) return state.conversations.delete(row.id);
   const known = state.conversations.get(row.id);
   if (known && known.changed_at > row.changed_at) return false;
   state.conversations.set(row.id, row);
@@ -66,6 +92,12 @@ function relist() {
   emit('list');
 }
 
+/** Opens a conversation, or none. The one that was open before is in the list no longer than its filter lets it. */
+export function setOpen(id) {
+  state.openId = id;
+  relist();
+}
+
 export const unreadCount = () => [...state.conversations.values()].filter((row) => row.unread > 0).length;
 
 export async function start() {
@@ -75,9 +107,13 @@ export async function start() {
   state.pipedriveUrl = started.pipedrive_url ?? null;
   state.members = new Map(started.members.map((member) => [member.user, member.name]));
   state.channels = new Map(started.channels.map((channel) => [channel.id, channel]));
-  for (const row of started.conversations) take(row);
   since = started.since;
-  read(started);
+  const first = state.panel ? await api('GET', withQuery('/inbox/api/conversations', { [state.panel.resource]: state.panel.id })) : started;
+  for (const row of first.conversations) {
+    persons.add(row.person);
+    take(row);
+  }
+  read(first);
   schedule(VISIBLE_MS);
   document.addEventListener('visibilitychange', wake);
   onVisibility(({ is_visible: shown }) => {
@@ -94,15 +130,16 @@ function read({ conversations, after: next }) {
   relist();
 }
 
-/** Reads the list anew, by another filter. */
-export async function setFilter(filter) {
+/** Reads the list anew, by another filter. A panel's list is whole from the beginning. */
+export function setFilter(filter) {
   Object.assign(state.filter, filter);
+  if (state.panel) return relist();
   after = null;
   state.complete = false;
   loading = null;
   state.listed = [...state.conversations.values()].filter(matches).sort(newestFirst).map((row) => row.id);
   emit('list');
-  await loadMore();
+  return loadMore();
 }
 
 /** Reads the next page of the list, once at a time. */
@@ -125,6 +162,13 @@ export function loadMore() {
 function flags() {
   const { channel, unread, mine, state: wanted } = state.filter;
   return { channel, state: wanted, unread: unread ? 'true' : '', mine: mine ? 'true' : '' };
+}
+
+/** Takes a conversation that was just begun. */
+export function welcome(row) {
+  if (row.person) persons.add(row.person);
+  state.openId = row.id;
+  learn(row);
 }
 
 /** Takes a row that another call brought. */

@@ -5,18 +5,20 @@ import { el } from './dom.js';
 import { t } from './text.js';
 
 /** What a gap of that name most likely takes. */
-function guess(gap, row) {
-  const [first, ...rest] = row.name.split(/\s+/);
+function guess(gap, row, record) {
+  const name = record?.person?.name ?? row.name;
+  const [first, ...rest] = name.split(/\s+/);
+  const deal = record?.deal?.name;
   const known = {
-    name: row.name,
-    customer_name: row.name,
-    full_name: row.name,
+    name,
+    customer_name: name,
+    full_name: name,
     first_name: first,
     customer_first_name: first,
     last_name: rest.join(' '),
     phone: row.phone,
-    deal: row.deal?.title,
-    deal_title: row.deal?.title,
+    deal,
+    deal_title: deal,
   };
   if (gap === '1') return first;
   return known[gap.toLowerCase()] ?? '';
@@ -59,8 +61,8 @@ function list(templates, choose) {
   return el('div', { class: 'dialog-body' }, templates.length > 6 && search, none, rows);
 }
 
-function form(template, row, { back, send }) {
-  const values = template.gaps.map((gap) => guess(gap, row));
+function form(template, { row, record }, { back, send }) {
+  const values = template.gaps.map((gap) => guess(gap, row, record));
   const preview = el('div', { class: 'preview' }, filled(template.content, values));
   const problem = el('p', { class: 'error', role: 'alert', hidden: true });
   const submit = el('button', { type: 'submit', class: 'button' }, t('sendTemplate'));
@@ -113,14 +115,18 @@ export async function chooseTemplate(row, send) {
   const body = el('div', { 'aria-busy': 'true' }, el('p', { class: 'dialog-body help' }, t('loading')));
   const dialog = openDialog(t('templates'), body);
   try {
-    const templates = await api('GET', `/inbox/api/channels/${encodeURIComponent(row.channel)}/templates`);
+    const [templates, record] = await Promise.all([
+      api('GET', `/inbox/api/channels/${encodeURIComponent(row.channel)}/templates`),
+      // Without it, the gaps are filled with what the provider tells.
+      api('GET', `/inbox/api/conversations/${encodeURIComponent(row.id)}/record`).catch(() => null),
+    ]);
     const show = (content) => {
       body.replaceChildren(content);
       content.querySelector('input, .choice, button')?.focus();
     };
     const choose = (template) =>
       show(
-        form(template, row, {
+        form(template, { row, record }, {
           back: () => show(list(templates, choose)),
           send: async (chosen) => {
             await send(chosen);

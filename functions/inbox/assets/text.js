@@ -5,7 +5,8 @@ const TEXTS = { en: EN };
 const wanted = navigator.languages.map((language) => language.split('-')[0]).find((language) => TEXTS[language]) ?? 'en';
 const texts = TEXTS[wanted];
 
-export const LANGUAGE = wanted;
+/** For times and numbers: the language as it is written where the reader is. */
+export const LANGUAGE = navigator.languages.find((language) => language.split('-')[0] === wanted) ?? wanted;
 
 /** The text of `key`, with `{name}` replaced from `values`. A key that counts has `one` and `other`. */
 export function t(key, values = {}) {

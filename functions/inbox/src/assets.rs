@@ -41,31 +41,41 @@ assets! {
     STYLE "setup.css"
     SCRIPT "app-extensions-sdk.umd.js"
     SCRIPT "api.js"
+    SCRIPT "begin.js"
     SCRIPT "bubble.js"
     SCRIPT "chat.js"
+    SCRIPT "clipboard.js"
     SCRIPT "composer.js"
+    SCRIPT "deeds.js"
     SCRIPT "dialog.js"
     SCRIPT "dom.js"
     SCRIPT "drafts.js"
     SCRIPT "emoji.js"
     SCRIPT "files.js"
+    SCRIPT "form.js"
     SCRIPT "format.js"
     SCRIPT "frame.js"
     SCRIPT "icons.js"
     SCRIPT "inbox.js"
     SCRIPT "list.js"
+    SCRIPT "popup.js"
     SCRIPT "reactions.js"
+    SCRIPT "record-dialogs.js"
     SCRIPT "record.js"
     SCRIPT "search.js"
-    SCRIPT "setup.js"
+    SCRIPT "setup-activity.js"
     SCRIPT "setup-channels.js"
     SCRIPT "setup-connect.js"
+    SCRIPT "setup-dead.js"
     SCRIPT "setup-guides.js"
     SCRIPT "setup-keys.js"
+    SCRIPT "setup-records.js"
+    SCRIPT "setup-sharing.js"
+    SCRIPT "setup.js"
     SCRIPT "state.js"
     SCRIPT "templates.js"
-    SCRIPT "text.js"
     SCRIPT "text-en.js"
+    SCRIPT "text.js"
     SCRIPT "uploads.js"
     SCRIPT "virtual.js"
 }
@@ -202,11 +212,35 @@ mod tests {
     fn modules_import_only_what_there_is_and_write_no_markup() {
         for (name, _, contents) in ASSETS.iter().filter(|(name, kind, _)| *kind == SCRIPT && !name.contains("sdk")) {
             let text = std::str::from_utf8(contents).unwrap();
-            for rest in text.split(" from './").skip(1) {
+            for rest in text.split(" from './").chain(text.split("import('./").skip(1)).skip(1) {
                 served(rest.split('\'').next().unwrap());
             }
             for risky in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
                 assert!(!text.contains(risky), "{name} has {risky}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_pages_say_is_in_the_file_of_texts() {
+        let of = |name: &str| std::str::from_utf8(ASSETS.iter().find(|(known, ..)| *known == name).unwrap().2).unwrap();
+        let texts: BTreeSet<&str> =
+            of("text-en.js").lines().filter_map(|line| line.strip_prefix("  ")?.split_once(':').map(|(key, _)| key)).collect();
+        for (name, _, contents) in ASSETS.iter().filter(|(name, kind, _)| *kind == SCRIPT && !name.contains("sdk")) {
+            let script = std::str::from_utf8(contents).unwrap();
+            for (at, _) in script.match_indices("t('") {
+                // Not the end of a longer word, as in `import('…`.
+                let is_call = !script[..at].ends_with(|before: char| before.is_alphanumeric() || "_.'".contains(before));
+                let key = script[at + 3..].split('\'').next().unwrap();
+                assert!(!is_call || texts.contains(key), "{key} in {name}");
+            }
+        }
+        for page in [setup_page(), inbox_page()] {
+            for attribute in ["data-t=\"", "data-t-label=\"", "data-t-title=\"", "data-t-placeholder=\""] {
+                for rest in page.split(attribute).skip(1) {
+                    let key = rest.split('"').next().unwrap();
+                    assert!(texts.contains(key), "{key} in a page");
+                }
             }
         }
     }

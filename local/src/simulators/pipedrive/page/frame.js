@@ -70,7 +70,7 @@ const COMMANDS = {
   open_modal: () => ({ status: "closed" }),
   redirect_to: ({ view, id }) => {
     if (view === "settings") open("settings");
-    else if (view === "contacts") location.assign(`records#person/${id}`);
+    else location.assign(view === "contacts" ? `records#person/${id}` : "records");
   },
 };
 
@@ -136,6 +136,7 @@ async function start() {
   const asked = new URLSearchParams(location.search);
   byId("theme").value = asked.get("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.documentElement.dataset.theme = byId("theme").value;
+  for (const id of ["resource", "selected"]) byId(id).value = asked.get(id) ?? byId(id).value;
   for (const button of document.querySelectorAll("[data-surface]")) button.addEventListener("click", () => open(button.dataset.surface));
   for (const id of ["resource", "selected"]) byId(id).addEventListener("change", () => open("panel"));
   byId("theme").addEventListener("change", () => {

@@ -3,6 +3,7 @@
 //! What listens to the whole process's log (`metrics`, `secrecy`, `provider_secrets`) is a program of its own.
 
 mod background_faults;
+mod browser;
 mod contacts;
 mod custom;
 mod dead;

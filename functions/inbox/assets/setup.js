@@ -1,5 +1,5 @@
 // The settings page of the app: channels first, and a tab for each other part. Greets Pipedrive first, and loads afterwards.
-import { ApiError, openSession } from './api.js';
+import { ApiError, api, openSession } from './api.js';
 import { toast } from './dialog.js';
 import { $ } from './dom.js';
 import { greet, opened } from './frame.js';
@@ -74,7 +74,8 @@ async function run() {
   }
   try {
     await Promise.all([greeted, opened.token ? openSession() : greeted.then(() => openSession())]);
-    await Promise.all([startChannels(), startKeys()]);
+    const [{ users }] = await Promise.all([api('GET', '/inbox/api/settings'), startChannels(), startKeys()]);
+    $('reconnect').hidden = users.every(({ own, connected }) => !own || connected);
   } catch (error) {
     if (error instanceof ApiError && error.status === 403) return outside(t('connectTitle'), t('connectText'), true);
     if (error instanceof ApiError && error.status === 401) return outside(t('expiredTitle'), t('expiredText'), false);

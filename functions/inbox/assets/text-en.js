@@ -298,6 +298,8 @@ export const EN = {
   sharingPeople: 'Who uses the app',
   ownsChannels: 'Connected {names}',
   ownsNone: 'Has connected no channel',
+  notConnected: 'Has to connect Pipedrive again',
+  mustReconnect: 'Pipedrive no longer accepts your connection. Your channels’ messages wait until you connect again.',
   connectedChannels: 'Connected channels',
   noChannelsYet: 'No channel yet. Connect the first one below.',
   connectChannel: 'Connect a channel',

@@ -54,6 +54,23 @@ async fn text_messages_begin_freely_and_other_channels_wait_for_the_customer() {
     let telegram = world.bundle.connect_demo(&world.session, ProviderKind::Telegram).await.unwrap();
     let refused = desk.call(Method::POST, "conversations", Some(&to(&telegram.provider_channel_id, 2))).await;
     refused.refused(403, "FORBIDDEN");
+    let accounts = world.bundle.simulators().unwrap().accounts();
+    let (_, name, mut credentials) = accounts.into_iter().find(|(kind, ..)| *kind == ProviderKind::Messenger).unwrap();
+    credentials["human_agent"] = json!("yes");
+    world.bundle.connect(&world.session, "messenger", name, &credentials).await.unwrap();
+    let start = desk.get("start").await;
+    for (provider, first, replies, longer) in [
+        ("whatsapp", true, true, 0),
+        ("twilio", true, false, 0),
+        ("telegram", false, true, 0),
+        // Meta's Human Agent.
+        ("messenger", false, true, 6 * 24 * 3600),
+    ] {
+        let channel = start["channels"].as_array().unwrap().iter().find(|channel| channel["provider"] == provider).unwrap();
+        let told = (&channel["writes_first"], &channel["replies"], &channel["reply_extension"]);
+        assert_eq!(told, (&json!(first), &json!(replies), &json!(longer)), "{provider}");
+    }
+
     for number in ["", "Ada", "0555 020 0001", "+1"] {
         let body = json!({"channel": sms.provider_channel_id, "phone": number});
         let words = desk.call(Method::POST, "conversations", Some(&body)).await.refused(400, "INVALID_BODY");

@@ -20,7 +20,7 @@ async fn the_owner_of_a_channel_says_what_becomes_of_strangers() {
         (&company["id"], &company["name"], &company["delivery"]),
         (&json!(1001), &json!("Demo Company"), &json!("records"))
     );
-    assert_eq!(settings["users"], json!([{"id": 11, "name": "Ada Admin"}]));
+    assert_eq!(settings["users"], json!([{"id": 11, "name": "Ada Admin", "connected": true, "own": true}]));
     let channel = &settings["channels"][0];
     assert_eq!(
         (&channel["create_persons"], &channel["strangers"], &channel["own"]),

@@ -49,6 +49,10 @@ pub struct UserView {
     pub id: UserId,
     /// What they are called.
     pub name: String,
+    /// Whether Pipedrive still lets the app act for them.
+    pub connected: bool,
+    /// Whether that is the caller.
+    pub own: bool,
 }
 
 /// A channel.
@@ -122,7 +126,12 @@ pub async fn settings(ports: &LinkPorts<'_>, caller: &Caller) -> Result<Settings
         users: installations
             .into_iter()
             .filter(|installation| installation.state != InstallationState::Uninstalled)
-            .map(|installation| UserView { id: installation.user, name: installation.user_name })
+            .map(|installation| UserView {
+                id: installation.user,
+                connected: installation.state == InstallationState::Connected,
+                own: installation.user == caller.user,
+                name: installation.user_name,
+            })
             .collect(),
         channels: channels.into_iter().map(|channel| view(channel, caller)).collect(),
     })

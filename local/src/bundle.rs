@@ -20,7 +20,7 @@ use crate::{
     data::{self, DataError},
     demo,
     dynamodb::{Dynamodb, DynamodbError},
-    host::{self, Functions, HostError},
+    host::{self, Functions, HostError, Interference, Untouched},
     iam::Roles,
     options::RealWorld,
     schedules::{Scheduled, Schedules},
@@ -63,6 +63,8 @@ pub struct BundleOptions {
     pub pump: bool,
     /// An adapter that takes the place of the one of its kind.
     pub provider: Option<Arc<dyn Provider>>,
+    /// What is between the functions and what is around them.
+    pub between: Arc<dyn Interference>,
 }
 
 impl Default for BundleOptions {
@@ -76,6 +78,7 @@ impl Default for BundleOptions {
             schedules: Schedules::OnDemand,
             pump: true,
             provider: None,
+            between: Arc::new(Untouched),
         }
     }
 }
@@ -177,7 +180,7 @@ impl Bundle {
             environment = environment.with_provider(provider);
         }
 
-        let Functions { routes, subscribers, scheduled } = host::functions(&template, &environment)?;
+        let Functions { routes, subscribers, scheduled } = host::functions(&template, &environment, &*options.between)?;
         let gateway = Arc::new(Gateway::new(routes, domain, options.clock.clone()));
         let router = simulators
             .as_ref()

@@ -84,6 +84,25 @@ registry! {
     }
 }
 
+/// What a test puts between the functions and what is around them.
+pub trait Interference: Send + Sync {
+    /// What the functions are built from.
+    fn environment(&self, environment: Environment) -> Environment {
+        environment
+    }
+
+    /// A function, as whatever starts it sees it.
+    fn function(&self, _name: &str, hosted: Hosted) -> Hosted {
+        hosted
+    }
+}
+
+/// Nothing in between.
+#[derive(Debug, Clone, Copy)]
+pub struct Untouched;
+
+impl Interference for Untouched {}
+
 /// Every function behind what starts it.
 pub struct Functions {
     /// The HTTP API's routes.
@@ -95,11 +114,13 @@ pub struct Functions {
 }
 
 /// Builds every function of the template and puts it behind what starts it.
-pub fn functions(template: &Template, environment: &Environment) -> Result<Functions, HostError> {
+pub fn functions(template: &Template, environment: &Environment, between: &dyn Interference) -> Result<Functions, HostError> {
+    let environment = &between.environment(environment.clone());
     let mut all = Functions { routes: Routes::default(), subscribers: Vec::new(), scheduled: Vec::new() };
     for function in &template.functions {
         let wrong = |problem| HostError { function: function.name.clone(), problem };
         let hosted = build(&function.name, environment).ok_or_else(|| wrong("has no crate"))?;
+        let hosted = between.function(&function.name, hosted);
         let starts = (!function.routes.is_empty(), !function.streams.is_empty(), !function.schedules.is_empty());
         match (hosted, starts) {
             (Hosted::Http(hosted), (true, false, false)) => {

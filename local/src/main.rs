@@ -65,6 +65,7 @@ async fn run(options: Options, world: Option<RealWorld>) -> Result<(), Box<dyn s
             schedules: Schedules::AsDeployed,
             pump: true,
             provider: None,
+            ..BundleOptions::default()
         })
         .await?;
         if simulated {

@@ -37,6 +37,7 @@ pub struct Environment {
     watch: Option<SharedInterceptor>,
     table: Table,
     provider: Option<Arc<dyn Provider>>,
+    patience: Duration,
 }
 
 impl Environment {
@@ -81,7 +82,17 @@ impl Environment {
         }
         let manager = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
         let secrets = Arc::new(SecretCache::new(Box::new(manager.clone()), clock.clone()));
-        Self { config: Arc::new(config), clock, secrets, credentials, manager: Some(manager), watch, table, provider: None }
+        Self {
+            config: Arc::new(config),
+            clock,
+            secrets,
+            credentials,
+            manager: Some(manager),
+            watch,
+            table,
+            provider: None,
+            patience: CALL_TIMEOUT,
+        }
     }
 
     /// The same, with another way to the table: tests count and break requests there.
@@ -115,6 +126,13 @@ impl Environment {
         self
     }
 
+    /// The same, with another time that APIs have to answer in: tests of lost answers would wait for them otherwise.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// The table.
     pub fn table(&self) -> Arc<Table> {
         Arc::new(self.table.clone())
@@ -135,8 +153,9 @@ impl Environment {
 
     /// Pipedrive's API and OAuth server.
     pub fn pipedrive(&self) -> Arc<Pipedrive> {
+        let patience = self.patience;
         Arc::new(Pipedrive::new(
-            LazyClient::new(http_client),
+            LazyClient::new(move || http_client(patience)),
             self.config.pipedrive_oauth_url.clone(),
             self.config.pipedrive_api_url.clone(),
         ))
@@ -144,12 +163,10 @@ impl Environment {
 
     /// The providers.
     pub fn providers(&self) -> Registry {
-        let allow_loopback_urls = self.config.allow_loopback_urls;
+        let (allow_loopback_urls, patience) = (self.config.allow_loopback_urls, self.patience);
         let registry = Registry::new(&Outside {
-            http: LazyClient::new(http_client),
-            guarded: LazyClient::new(move || {
-                outside::guarded_client(allow_loopback_urls, CONNECT_TIMEOUT, CALL_TIMEOUT, USER_AGENT)
-            }),
+            http: LazyClient::new(move || http_client(patience)),
+            guarded: LazyClient::new(move || outside::guarded_client(allow_loopback_urls, CONNECT_TIMEOUT, patience, USER_AGENT)),
             graph_api_url: self.config.graph_api_url.clone(),
             telegram_api_url: self.config.telegram_api_url.clone(),
             twilio_api_url: self.config.twilio_api_url.clone(),
@@ -174,10 +191,10 @@ fn aws_timeouts() -> TimeoutConfig {
 
 /// A client with timeouts that follows no redirects and no proxies: credentials go where they were meant to go.
 #[expect(clippy::expect_used, reason = "start-up: without TLS there is nothing to run")]
-fn http_client() -> reqwest::Client {
+fn http_client(patience: Duration) -> reqwest::Client {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(CALL_TIMEOUT)
+        .timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .user_agent(USER_AGENT)

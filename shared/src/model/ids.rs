@@ -12,7 +12,7 @@
 //! | segmentation list | `sl_<16 random>` |
 //! | upload | `up_<24 random>` |
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -318,11 +318,14 @@ pub struct Place(String);
 impl Place {
     /// Characters in a place: 48 bits of the provider's milliseconds, 32 of delay until arrival, 12 of index, 28 random.
     const WIDTH: usize = 24;
+    /// How far ahead of ours a provider's clock may be. Delays are counted from there, so that by such a clock, too, messages of
+    /// one tick sort by arrival.
+    pub const AHEAD: Duration = Duration::from_mins(5);
 
     /// The place of a message that was sent at `sent_at` and arrived at `arrived_at` as the `index`th of its batch.
     pub fn new(sent_at: Timestamp, arrived_at: Timestamp, index: usize) -> Self {
         let ms = u128::from(sent_at.millis().unsigned_abs());
-        let delay = arrived_at.since(sent_at).as_millis().min(u128::from(u32::MAX));
+        let delay = arrived_at.plus(Self::AHEAD).since(sent_at).as_millis().min(u128::from(u32::MAX));
         let index = u128::try_from(index.min(0xfff)).unwrap_or(0xfff);
         let random = uuid::Uuid::new_v4().as_u128() & 0x0fff_ffff;
         Self(base32((ms << 72) | (delay << 40) | (index << 28) | random, Self::WIDTH))
@@ -338,7 +341,7 @@ impl Place {
         let digit = |b: u8| ALPHABET.iter().position(|known| *known == b).unwrap_or(0);
         let bits = self.0.bytes().fold(0_u128, |bits, b| (bits << 5) | digit(b) as u128);
         let millis = |bits: u128| i64::try_from(bits).unwrap_or(i64::MAX);
-        Timestamp::from_millis(millis(bits >> 72).saturating_add(millis((bits >> 40) & u128::from(u32::MAX))))
+        Timestamp::from_millis(millis(bits >> 72).saturating_add(millis((bits >> 40) & u128::from(u32::MAX)))).minus(Self::AHEAD)
     }
 
     /// Takes `text` as a place, if it has the shape.
@@ -403,9 +406,17 @@ mod tests {
     fn a_place_knows_when_its_message_arrived() {
         let (sent, arrived) = (Timestamp::from_secs(1_767_225_600), Timestamp::from_millis(1_767_225_661_007));
         assert_eq!(Place::new(sent, arrived, 4095).arrived_at(), arrived);
-        assert_eq!(Place::new(arrived, sent, 0).arrived_at(), arrived, "a clock ahead of ours");
+        assert_eq!(Place::new(arrived, sent, 0).arrived_at(), sent, "a clock ahead of ours");
         let years = Place::new(Timestamp::EPOCH, arrived, 0).arrived_at();
-        assert_eq!(years, Timestamp::from_millis(i64::from(u32::MAX)));
+        assert_eq!(years, Timestamp::from_millis(i64::from(u32::MAX)).minus(Place::AHEAD));
+    }
+
+    #[test]
+    fn messages_of_one_tick_sort_by_arrival_by_a_clock_ahead_of_ours_too() {
+        let second = Timestamp::from_secs(1_767_225_600);
+        let arrivals = [3_000, 2_999, 1].map(|before| second.minus(Duration::from_millis(before)));
+        let places: Vec<Place> = arrivals.iter().map(|arrived| Place::new(second, *arrived, 0)).collect();
+        assert!(places.is_sorted_by(|earlier, later| earlier < later), "{places:?}");
     }
 
     #[test]
@@ -436,7 +447,7 @@ mod tests {
             b in (0..200_000_000_000_000_i64, 0..1_000_000_i64, 0..1000_usize),
         ) {
             let place = |(ms, delay, index): (i64, i64, usize)| {
-                Place::new(Timestamp::from_millis(ms), Timestamp::from_millis(ms).plus(std::time::Duration::from_millis(delay.unsigned_abs())), index)
+                Place::new(Timestamp::from_millis(ms), Timestamp::from_millis(ms).plus(Duration::from_millis(delay.unsigned_abs())), index)
             };
             prop_assume!(a != b);
             prop_assert_eq!(place(a) < place(b), a < b);

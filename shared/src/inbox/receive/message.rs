@@ -1,6 +1,6 @@
 //! One message into the table, a customer's or one that the company wrote past us.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{MAX_QUOTE, Outcome, ReceivePorts, STREAM_GRACE, TRIES};
 use crate::{
@@ -23,8 +23,6 @@ use crate::{
     },
 };
 
-/// How far ahead of us a provider's clock may be before we use our own.
-const CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// Most files of one message that are kept. Providers send one each, as a rule.
 const MAX_FILES: usize = 30;
 /// Most address cards of one message, and ways to reach somebody on one, that are kept.
@@ -101,8 +99,9 @@ async fn resolved(ports: &ReceivePorts<'_>, channel: &ChannelId, reply: &Provide
     Ok(ReplyTo { message, quote: shortened(&quote, MAX_QUOTE) })
 }
 
+/// By the provider's clock, or by ours if that one is too far ahead.
 fn sent_at(inbound: &InboundMessage, now: Timestamp) -> Timestamp {
-    inbound.sent_at.filter(|at| *at <= now.plus(CLOCK_SKEW)).unwrap_or(now)
+    inbound.sent_at.filter(|at| *at <= now.plus(Place::AHEAD)).unwrap_or(now)
 }
 
 fn new_message(

@@ -21,7 +21,7 @@ use super::{
     faults::{closed, stand_before, unauthorized},
     oauth, records,
     requests::{CHANNEL_EXPECTED, MESSAGE_EXPECTED, NewChannel, Receive},
-    world::{Channel, Conversation, Message, World},
+    world::{Channel, Conversation, Message, Pushed, World},
 };
 
 /// Most bytes of a body. Files are refused by a limit of their own, and this one is above it.
@@ -165,6 +165,7 @@ async fn receive(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: Byt
     sim.world().violations.extend(records::objection("/channels/messages/receive", &bytes));
     let echo: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let (channel_id, conversation_id) = (pushed.channel_id.0.clone(), pushed.conversation_id.0.clone());
+    let now = sim.now();
     let is_unknown = {
         let mut world = sim.world();
         let Some(channel) = world.channels.get_mut(&channel_id).filter(|channel| channel.company == company) else {
@@ -179,8 +180,11 @@ async fn receive(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: Byt
             conversation.link.clone_from(&link.0);
         }
         let message = Message::from(pushed);
+        let is_first = conversation.messages.iter().all(|known| known.id != message.id || known.pushes == 0);
+        let first = is_first.then(|| Pushed { id: message.id.clone(), text: message.text.clone(), at: now });
         let elsewhere = elsewhere.then(|| format!("receive: {} is in another conversation already", message.id));
         let fault = conversation.receive(message);
+        world.pushed.extend(first);
         world.violations.extend(elsewhere.into_iter().chain(fault));
         is_unknown
     };

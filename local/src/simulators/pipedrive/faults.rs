@@ -14,6 +14,7 @@ use super::{
     PipedriveSim,
     api::{json, refusal},
     records::{Action, Kind, Route, TOKENS_LEFT, too_many},
+    storm::{Storm, reaches},
 };
 
 /// A kind of request that the app makes.
@@ -118,6 +119,7 @@ pub(super) async fn stand_before(State(sim): State<PipedriveSim>, request: Reque
         *world.arrived.entry(call).or_default() += 1;
         let at = world.faults.iter().position(|(c, _)| *c == call);
         let fault = at.and_then(|at| world.faults.remove(at)).map(|(_, fault)| fault);
+        let fault = fault.or_else(|| world.storm.as_mut().filter(|_| reaches(call)).and_then(Storm::draw));
         (fault, world.settings.gone.filter(|_| call.is_of_channels()))
     };
     match fault {

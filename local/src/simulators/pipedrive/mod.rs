@@ -15,6 +15,7 @@ mod oauth;
 mod page;
 mod records;
 mod requests;
+mod storm;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -43,7 +44,8 @@ pub use self::{
         Action, Deal, DealStatus, Entry, File, Kind, Lead, Limits, Note, Person, PhoneSearch, Pipeline, Stage, Telling, Told,
         Webhook,
     },
-    world::{Channel, Company, Conversation, Message, Participant, Template, User},
+    storm::Storm,
+    world::{Channel, Company, Conversation, Message, Participant, Pushed, Template, User},
 };
 
 /// The company that is there from the start, and its admin.
@@ -276,6 +278,16 @@ impl PipedriveSim {
     /// Who sits in front of the browser that comes to the consent page.
     pub fn sign_in(&self, company: CompanyId, user: UserId) {
         self.world().browser = (company, user);
+    }
+
+    /// The first push of each message, in the order in which they came: the inbox itself is sorted by what messages say.
+    pub fn pushed(&self) -> Vec<Pushed> {
+        self.world().pushed.clone()
+    }
+
+    /// How many those are.
+    pub fn pushed_count(&self) -> usize {
+        self.world().pushed.len()
     }
 
     /// What the app did that the contract doesn't allow, oldest first.

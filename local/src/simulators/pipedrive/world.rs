@@ -22,6 +22,7 @@ use super::{
     faults::{Call, Fault},
     oauth::Grants,
     records::{Meter, Outgoing, Records},
+    storm::Storm,
 };
 
 /// Everything, behind one lock that is never held while waiting.
@@ -41,6 +42,19 @@ pub(super) struct World {
     pub(super) faults: VecDeque<(Call, Fault)>,
     pub(super) arrived: HashMap<Call, usize>,
     pub(super) violations: Vec<String>,
+    pub(super) storm: Option<Storm>,
+    pub(super) pushed: Vec<Pushed>,
+}
+
+/// A message's first push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The app's id of the message.
+    pub id: String,
+    /// What it said.
+    pub text: String,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// A company's account.
@@ -188,6 +202,8 @@ impl World {
             faults: VecDeque::new(),
             arrived: HashMap::new(),
             violations: Vec::new(),
+            storm: None,
+            pushed: Vec::new(),
         }
     }
 

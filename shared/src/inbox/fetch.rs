@@ -287,7 +287,7 @@ impl Round<'_> {
         };
         self.changes.summary.waiting = true;
         let attempts = self.message.fetch_rest.as_ref().map_or(0, |rest| rest.attempts).saturating_add(1);
-        let until = retry::next_try(now, attempts, asked, retry::jitter());
+        let until = retry::next_try(now, attempts, asked, self.ports.clock.jitter());
         tracing::warn!(
             message = %self.message.id, code = reason.code, attempts, next_try = %until, "a file was not fetched and waits"
         );

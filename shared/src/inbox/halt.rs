@@ -13,6 +13,7 @@ use super::{
     retry,
 };
 use crate::{
+    clock::Clock,
     model::{
         halt::{Halt, HaltReason},
         ids::{CompanyId, ConversationId, UserId},
@@ -68,7 +69,8 @@ pub fn not_connected() -> FailureReason {
 }
 
 /// The halt that follows from an error; none if it is about a message or passes by itself.
-pub fn after(error: &PipedriveError, known: Option<&Halt>, now: Timestamp) -> Option<Halt> {
+pub fn after(error: &PipedriveError, known: Option<&Halt>, clock: &dyn Clock) -> Option<Halt> {
+    let now = clock.now();
     let again = known.filter(|halt| halt.reason == HaltReason::RateLimited);
     let error = match again {
         Some(halt) => error.clone().persisting(halt.strikes.saturating_add(1), now.since(halt.since)),
@@ -84,7 +86,7 @@ pub fn after(error: &PipedriveError, known: Option<&Halt>, now: Timestamp) -> Op
     };
     let before = known.filter(|halt| halt.reason == reason);
     let (since, strikes) = before.map_or((now, 1), |halt| (halt.since, halt.strikes.saturating_add(1)));
-    let until = retry::next_try(now, strikes.min(3), asked, retry::jitter());
+    let until = retry::next_try(now, strikes.min(3), asked, clock.jitter());
     Some(Halt { reason, since, until, strikes, probe: None })
 }
 
@@ -132,6 +134,18 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::EPOCH;
+
+    struct Stopped(Timestamp);
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+
+    fn after(error: &PipedriveError, known: Option<&Halt>, now: Timestamp) -> Option<Halt> {
+        super::after(error, known, &Stopped(now))
+    }
 
     fn limited(seconds: Option<u64>) -> PipedriveError {
         PipedriveError::RateLimited { retry_after: seconds.map(Duration::from_secs) }

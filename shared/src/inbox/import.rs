@@ -88,7 +88,7 @@ async fn import(ports: &ImportPorts<'_>, id: &ChannelId) -> Result<usize, StoreE
                 let count = store_page(ports, &channel, &page).await?;
                 (after_page(&import, page), count)
             }
-            Err(error) => (after_failure(&import, &error, ports.clock.now()), 0),
+            Err(error) => (after_failure(&import, &error, ports.clock.now(), ports.clock.jitter()), 0),
         };
         stored += count;
         let due_at = next.next_at.unwrap_or_else(|| ports.clock.now().plus(STREAM_GRACE));
@@ -162,14 +162,14 @@ fn after_page(before: &Import, page: HistoryPage) -> Import {
     }
 }
 
-fn after_failure(before: &Import, error: &ProviderError, now: Timestamp) -> Import {
+fn after_failure(before: &Import, error: &ProviderError, now: Timestamp, jitter: f64) -> Import {
     let attempts = before.attempts + 1;
     let asked = if let ProviderError::RateLimited { retry_after, .. } = error { Some(*retry_after) } else { None };
     let ends = matches!(error, ProviderError::Refused { .. }) || attempts >= MAX_ATTEMPTS;
     Import {
         done: ends,
         attempts,
-        next_at: (!ends).then(|| retry::next_try(now, attempts, asked, retry::jitter())),
+        next_at: (!ends).then(|| retry::next_try(now, attempts, asked, jitter)),
         failure: ends.then(|| FailureReason { code: error.code().to_owned(), text: error.for_people() }),
         ..before.clone()
     }
@@ -197,16 +197,16 @@ mod tests {
         let now = Timestamp::EPOCH;
         let passing = ProviderError::Transient { code: "http_503".to_owned() };
         let mut import = Import { messages: 7, cursor: Some("c".to_owned()), ..Import::default() };
-        import = after_failure(&import, &passing, now);
+        import = after_failure(&import, &passing, now, 0.5);
         assert!(!import.done && import.next_at > Some(now) && import.cursor.is_some() && import.messages == 7);
         let slow = ProviderError::RateLimited { code: "613".to_owned(), retry_after: Duration::from_hours(1) };
-        assert!(after_failure(&import, &slow, now).next_at >= Some(now.plus(Duration::from_hours(1))));
+        assert!(after_failure(&import, &slow, now, 0.5).next_at >= Some(now.plus(Duration::from_hours(1))));
         for _ in 0..MAX_ATTEMPTS {
-            import = after_failure(&import, &passing, now);
+            import = after_failure(&import, &passing, now, 0.5);
         }
         assert!(import.done && import.failure.is_some() && import.next_at.is_none());
         let no = ProviderError::Refused { refusal: Refusal::Unauthorized, code: "190".to_owned(), message: "No.".to_owned() };
-        let ended = after_failure(&Import::default(), &no, now);
+        let ended = after_failure(&Import::default(), &no, now, 0.5);
         assert_eq!((ended.done, ended.failure.map(|reason| reason.text)), (true, Some("No.".to_owned())));
     }
 }

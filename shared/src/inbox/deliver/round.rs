@@ -44,7 +44,10 @@ const SPREAD: f64 = 0.2;
 /// What ends a round early.
 enum Stop {
     Failed(PipedriveError),
-    Later { until: Timestamp, reason: FailureReason },
+    Later {
+        until: Timestamp,
+        reason: FailureReason,
+    },
     Held(FailureReason),
 }
 
@@ -116,7 +119,7 @@ impl<'a> Round<'a> {
             return (!probes).then(|| Stop::Held(halt.reason.reason()));
         }
         // Whoever heard of it asks first; the others follow a little later, and not all at once.
-        let wait = halt.until.since(now).mul_f64(SPREAD * retry::jitter()) + Duration::from_secs(1);
+        let wait = halt.until.since(now).mul_f64(SPREAD * self.ports.clock.jitter()) + Duration::from_secs(1);
         (halt.until > now).then(|| Stop::Later { until: halt.until.plus(wait), reason: halt.reason.reason() })
     }
 
@@ -281,10 +284,10 @@ impl<'a> Round<'a> {
     }
 
     fn is_exhausted(&self, message: &Message, error: &PipedriveError) -> bool {
-        let now = self.ports.clock.now();
+        let clock = self.ports.clock;
         let failing_since = self.conversation.pause.as_ref().and_then(Pause::failing).map(|rest| rest.since);
-        halt::after(error, None, now).is_none()
-            && failing_since.is_some_and(|since| retry::exhausted(now, since, message.sent_at))
+        halt::after(error, None, clock).is_none()
+            && failing_since.is_some_and(|since| retry::exhausted(clock.now(), since, message.sent_at))
     }
 
     fn no_access(&self, error: TokenError) -> Result<Stop, StoreError> {
@@ -306,10 +309,11 @@ impl<'a> Round<'a> {
     /// Notes on the installation what an error says of the company, and what that means for this conversation.
     async fn noted(&self, stop: Option<Stop>, installation: &Installation) -> Result<Option<Stop>, StoreError> {
         let Some(Stop::Failed(error)) = stop else { return Ok(stop) };
-        let (now, known) = (self.ports.clock.now(), installation.halt.as_ref());
+        let known = installation.halt.as_ref();
         // A probe that fails for another reason proves nothing.
         let holding = known.filter(|halt| halt.reason.holds() && self.settled.is_empty());
-        let Some(halt) = halt::after(&error, known, now).filter(|halt| halt.reason.holds() || holding.is_none()) else {
+        let halt = halt::after(&error, known, self.ports.clock);
+        let Some(halt) = halt.filter(|halt| halt.reason.holds() || holding.is_none()) else {
             return Ok(Some(holding.map_or(Stop::Failed(error), |halt| Stop::Held(halt.reason.reason()))));
         };
         let (company, user) = (installation.company, installation.user);
@@ -359,8 +363,8 @@ impl<'a> Round<'a> {
 
     fn rest(&self, now: Timestamp, failing: Option<&Rest>, error: &PipedriveError) -> Rest {
         let (attempts, since) = failing.map_or((1, now), |rest| (rest.attempts.saturating_add(1), rest.since));
-        let asked = halt::after(error, None, now).map(|halt| halt.until.since(now));
-        let until = retry::next_try(now, attempts, asked, retry::jitter());
+        let asked = halt::after(error, None, self.ports.clock).map(|halt| halt.until.since(now));
+        let until = retry::next_try(now, attempts, asked, self.ports.clock.jitter());
         tracing::warn!(
             conversation = %self.conversation.id, channel = %self.conversation.channel,
             code = error.code(), attempts, next_try = %until, "delivery failed and waits"

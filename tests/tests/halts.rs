@@ -12,12 +12,16 @@ use pigeonpost_tests::{
 };
 use shared::{
     config::DeliveryChoice,
-    inbox::ports::{InboxReader, InstallationStore},
+    inbox::{
+        ports::{InboxReader, InstallationStore},
+        tokens::Tokens,
+    },
     model::{
         conversation::{Conversation, Pause},
         halt::{Halt, HaltReason},
         ids::{ChannelId, CompanyId, UserId},
     },
+    pipedrive::ChannelsApi,
 };
 
 const CUSTOMERS: usize = 5;
@@ -98,6 +102,41 @@ async fn a_closed_account_is_asked_once_an_hour_and_drains_by_itself() {
     assert_eq!((told(&world), pushes(&world)), ((1..=CUSTOMERS).collect(), before + CUSTOMERS));
     assert!(stored(&world).await.iter().all(|conversation| conversation.pause.is_none() && conversation.outbox.is_empty()));
     assert_eq!(world.bundle.pipedrive().violations(), Vec::<String>::new());
+}
+
+/// Pipedrive has lost our WhatsApp channel, and takes nothing for it.
+async fn forgets_whatsapp(world: &World) {
+    let environment = world.bundle.environment();
+    let (store, api) = (environment.table(), environment.pipedrive());
+    let tokens = Tokens { store: &*store, oauth: &*api, secrets: &environment.secrets, clock: &*environment.clock };
+    let (_, access) = tokens.access(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    api.delete_channel(&access, &ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_fails_for_itself_does_not_keep_the_others_from_asking() {
+    let world = World::start().await;
+    let (pipedrive, chat) = (world.bundle.pipedrive(), world.bundle.connect_chat(&world.session).await.unwrap());
+    pipedrive.set_suspended(DEMO_COMPANY, true);
+    writes(&world, 1, "hello").await;
+    world.bundle.chat().customer_writes("visitor", "Vera", "hello");
+    world.settle().await;
+    assert_held(&world, "account_closed").await;
+
+    pipedrive.set_suspended(DEMO_COMPANY, false);
+    forgets_whatsapp(&world).await;
+    let is_told = || {
+        let mut channels = pipedrive.channels().into_iter();
+        channels.any(|channel| channel.id == chat.provider_channel_id && !channel.conversations.is_empty())
+    };
+    // An hour until the older one asks, which Pipedrive does not know; another until the younger one does.
+    for _ in 0..3 * 6 {
+        world.pass(Duration::from_mins(10)).await;
+    }
+    assert!(is_told(), "it has asked, and got through");
+    assert_eq!(halt(&world).await, None);
+    let [failing] = stored(&world).await.try_into().unwrap_or_else(|all| panic!("{all:?}"));
+    assert!(failing.pause.and_then(|pause| pause.failing().cloned()).is_some(), "it has tries of its own now");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Halts: what stops all deliveries of an installation, and how they begin again. Whoever hears from Pipedrive that the account
 //! is closed, the day's budget is spent or the API is gone notes it on the installation; from then on its conversations are
 //! held and burn no tries. From time to time the one that waits longest may ask. When it gets through, the halt ends, and the
-//! others follow, the oldest first.
+//! others follow, the oldest first. One that fails for a reason of its own proves nothing, and waits behind the others.
 
 use std::time::Duration;
 

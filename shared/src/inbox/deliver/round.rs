@@ -49,6 +49,9 @@ enum Stop {
         reason: FailureReason,
     },
     Held(FailureReason),
+    /// It was let go to ask whether the installation delivers again, and failed for a reason of its own. The others ask before
+    /// it does once more.
+    AskedInVain(FailureReason),
 }
 
 /// What of a message is to be done.
@@ -314,7 +317,7 @@ impl<'a> Round<'a> {
         let holding = known.filter(|halt| halt.reason.holds() && self.settled.is_empty());
         let halt = halt::after(&error, known, self.ports.clock);
         let Some(halt) = halt.filter(|halt| halt.reason.holds() || holding.is_none()) else {
-            return Ok(Some(holding.map_or(Stop::Failed(error), |halt| Stop::Held(halt.reason.reason()))));
+            return Ok(Some(holding.map_or(Stop::Failed(error), |halt| Stop::AskedInVain(halt.reason.reason()))));
         };
         let (company, user) = (installation.company, installation.user);
         tracing::warn!(%company, %user, code = error.code(), until = %halt.until, "deliveries of an installation are halted");
@@ -343,6 +346,10 @@ impl<'a> Round<'a> {
             Some(Stop::Held(reason)) => {
                 self.delivered.held = true;
                 Pause::Held { since: self.waiting_since(now), reason }
+            }
+            Some(Stop::AskedInVain(reason)) => {
+                self.delivered.held = true;
+                Pause::Held { since: now, reason }
             }
             Some(Stop::Later { until, reason }) => {
                 self.delivered.waiting = true;

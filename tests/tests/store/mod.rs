@@ -14,4 +14,5 @@ mod record_links;
 mod removal;
 mod send;
 mod status;
+mod turns;
 mod watches;

@@ -10,7 +10,7 @@ use shared::{
     media::links::{Links, Target},
     model::{
         channel::ProviderKind,
-        cursor::{ConversationCursor, MessageCursor},
+        cursor::{ConversationCursor, DeadCursor, MessageCursor},
         ids::{ChannelId, CompanyId, ConversationId, KeyId, ListId, Place},
     },
 };
@@ -113,6 +113,11 @@ pub fn custom() -> Vec<Vec<u8>> {
     bytes(fixtures("custom").into_iter().map(|(_, fixture)| fixture))
 }
 
+/// Pipedrive's own webhooks.
+pub fn pipedrive() -> Vec<Vec<u8>> {
+    bytes(fixtures("pipedrive").iter().flat_map(|(_, fixture)| rows(fixture)).cloned())
+}
+
 /// A webhook of each provider with its headers.
 pub fn signatures() -> Vec<Vec<u8>> {
     let bodies = [
@@ -166,6 +171,7 @@ pub fn cursors() -> Vec<Vec<u8>> {
     let mut all = vec![
         ConversationCursor { last_at: Still.now(), id: conversation.clone() }.encode(),
         MessageCursor { place: place.clone() }.encode(),
+        DeadCursor { at: Still.now(), message: message.clone() }.encode(),
         conversation.end_user().to_string(),
         channel.source_user().to_string(),
         channel.to_string(),
@@ -218,4 +224,18 @@ pub fn api() -> Vec<Vec<u8>> {
     let texts = ["8", "ada@example.com", "+15550100001", "0", "true", "2026-12-24", "12.50"];
     all.extend(texts.map(|text| text.as_bytes().to_vec()));
     all
+}
+
+/// Bodies of the inbox page's API.
+pub fn page() -> Vec<Vec<u8>> {
+    bytes([
+        json!({"text": "Hi Ada", "files": [{"id": "up_0123456789abcdefghijklmn", "name": "a.pdf"}], "reply_to": "m_0123456789abcdef0000dm0rjg0000000000abcd"}),
+        json!({"template": {"id": "hello_world", "values": ["Ada", "Monday"]}}),
+        json!({"type": "image/png", "size": 1024}),
+        json!({"channel": "ch_42_0123456789abcdefghij", "create_persons": true, "strangers": {"kind": "lead"}, "assignee": 11}),
+        json!({"channel": "ch_42_0123456789abcdefghij", "create_persons": false,
+            "strangers": {"kind": "deal", "pipeline": 1, "stage": 2}}),
+        json!({"name": "Ada L."}),
+        json!({"title": "Lamps", "pipeline": 1, "stage": 2}),
+    ])
 }

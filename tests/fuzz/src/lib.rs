@@ -32,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cursors", run: requests::cursors, corpus: corpus::cursors },
     Target { name: "sessions", run: sessions::any, corpus: corpus::sessions },
     Target { name: "api", run: requests::api, corpus: corpus::api },
+    Target { name: "page", run: requests::page, corpus: corpus::page },
+    Target { name: "pipedrive", run: webhooks::pipedrive, corpus: corpus::pipedrive },
 ];
 
 /// The target of that name.

@@ -4,19 +4,26 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use lambda_http::RequestExt;
+use lambda_http::{Body, RequestExt};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared::{
     clock::Clock,
     crm::{
         error::Missing,
         shapes::{Amount, ContactCreate, ContactUpdate, Day, DealCreate, DealUpdate, GivenId, ListCreate},
     },
-    http::{self as front, Request, form, v2::input},
+    http::{self as front, Request, error, form, request, v2::input},
+    inbox::page::{answer::Answer, uploads::Wanted},
     media::links,
     model::{
         contact::{ContactRef, Email, Phone},
-        cursor::{ConversationCursor, MessageCursor},
+        cursor::{ConversationCursor, DeadCursor, MessageCursor},
         ids::{ChannelId, ConversationId, KeyId, ListId, MessageId, ParticipantId, Place, ProviderMessageId},
+    },
+    records::link::{
+        create::{NewDeal, NewLead, NewPerson},
+        settings::ChangeSettings,
     },
 };
 
@@ -44,6 +51,9 @@ pub(crate) fn cursors(data: &[u8]) {
         assert_eq!(cursor.encode(), text);
     }
     if let Ok(cursor) = MessageCursor::decode(text) {
+        assert_eq!(cursor.encode(), text);
+    }
+    if let Ok(cursor) = DeadCursor::decode(text) {
         assert_eq!(cursor.encode(), text);
     }
     if let Ok(id) = ChannelId::parse(text) {
@@ -76,6 +86,37 @@ pub(crate) fn cursors(data: &[u8]) {
     let _ = front::state::finish(&vault, Some(text), &headers, Still.now());
 }
 
+/// Any body to the inbox page's API.
+pub(crate) fn page(data: &[u8]) {
+    body::<Answer>(data);
+    body::<Wanted>(data);
+    body::<ChangeSettings>(data);
+    body::<NewPerson>(data);
+    body::<NewLead>(data);
+    body::<NewDeal>(data);
+}
+
+/// A body is read or refused, and a refusal quotes nothing of it.
+fn body<T: DeserializeOwned>(data: &[u8]) {
+    let mut request = Request::new(Body::Binary(data.to_vec()));
+    let Err(refused) = request::json::<T>(&mut request, data.len()) else { return };
+    let response = error::respond(refused);
+    assert_eq!(response.status(), 400);
+    let said = String::from_utf8_lossy(response.body()).into_owned();
+    let body: Value = serde_json::from_slice(data).unwrap_or_default();
+    assert!(!quotes(&said, &body), "{said}");
+}
+
+/// Whether `said` has a text of `body` in it that is too long to be there by chance.
+fn quotes(said: &str, body: &Value) -> bool {
+    match body {
+        Value::String(text) => text.len() > 30 && said.contains(text.as_str()),
+        Value::Array(values) => values.iter().any(|value| quotes(said, value)),
+        Value::Object(fields) => fields.values().any(|value| quotes(said, value)),
+        _ => false,
+    }
+}
+
 /// Any body, path and query to the contacts and deals API.
 pub(crate) fn api(data: &[u8]) {
     let _ = input::json::<ContactCreate>(data);
@@ -93,7 +134,7 @@ pub(crate) fn api(data: &[u8]) {
         assert!(phone.is(phone.as_str()) && phone.digits().ends_with(phone.ending()));
     }
     let given: HashMap<String, String> = ["page", "contactId", "contact"].map(|name| (name.to_owned(), text.clone())).into();
-    let mut request = Request::new(lambda_http::Body::Empty)
+    let mut request = Request::new(Body::Empty)
         .with_path_parameters(given.clone())
         .with_query_string_parameters(given.into_iter().map(|(name, value)| (name, vec![value])).collect::<HashMap<_, _>>());
     if let Ok(value) = HeaderValue::from_bytes(data) {

@@ -2,6 +2,7 @@
 
 use shared::{
     model::channel::ProviderKind,
+    pipedrive::events::{self, Event},
     providers::{EventKind, InboundMessage},
 };
 
@@ -30,6 +31,17 @@ pub(crate) fn twilio(data: &[u8]) {
 /// Any body to the parser of companies' own chats.
 pub(crate) fn custom(data: &[u8]) {
     parse(ProviderKind::Custom, data);
+}
+
+/// Any body to the parser of Pipedrive's own webhooks.
+pub(crate) fn pipedrive(data: &[u8]) {
+    let Ok(news) = events::parse(data) else { return };
+    for event in &news.events {
+        if let Event::Merged { gone, into, .. } = event {
+            assert_ne!(gone, into, "a record is merged into itself");
+        }
+    }
+    assert_eq!(events::parse(data), Ok(news), "it says the same of the same");
 }
 
 fn parse(provider: ProviderKind, body: &[u8]) {

@@ -6,7 +6,7 @@ use std::panic;
 use fuzz_targets::{TARGETS, Target, mutate::Mutator};
 
 /// Inputs for each target.
-const ROUNDS: u64 = 3_000;
+const ROUNDS: u64 = 2_500;
 const SEED: u64 = 20_261_128;
 
 #[expect(clippy::disallowed_methods, reason = "a knob of this test alone")]
@@ -49,7 +49,7 @@ macro_rules! rounds {
     };
 }
 
-rounds! { whatsapp messenger telegram twilio custom signatures form cursors sessions api }
+rounds! { whatsapp messenger telegram twilio custom pipedrive signatures form cursors sessions api page }
 
 #[test]
 fn the_same_seed_makes_the_same_inputs_and_they_differ_from_the_corpus() {

@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
+use http::{HeaderValue, Method, header};
+use lambda_http::Body;
 use local::{
     host::{self, Hosted},
     simulators::pipedrive::{DEMO_COMPANY, DEMO_USER, Kind},
 };
 use pigeonpost_tests::{
-    call::as_pipedrive,
+    call::{as_pipedrive, request},
+    outside::{self, Way},
     web::{client, send},
     wire::{Fault, Wire},
 };
 use serde_json::json;
-use shared::records::watch::ports::WatchStore;
+use shared::{environment::Environment, records::watch::ports::WatchStore};
 
 use crate::links::fixture::{COLLEAGUE, Desk};
 
@@ -140,5 +143,43 @@ async fn a_fault_at_any_step_of_keeping_them_ends_in_one_of_each() {
                 "{fault:?} at {at}: with the password that is known"
             );
         }
+    }
+}
+
+/// The user removes the app, as the function hears of it in this environment.
+async fn leaves_there(environment: &Environment, user: u64) {
+    let mut headers = as_pipedrive();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = json!({"client_id": local::simulators::CLIENT_ID, "company_id": DEMO_COMPANY, "user_id": user}).to_string();
+    let notice = request(Method::DELETE, "/oauth/callback", &[], headers, Body::from(body));
+    let Some(Hosted::Http(function)) = host::build("oauth-callback", environment) else { panic!("it is called by HTTP") };
+    assert_eq!(function.call(notice).await.status(), 200, "nobody is refused for Pipedrive's webhooks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_leaves_with_a_fault_at_any_call_to_pipedrive_and_another_takes_them_over() {
+    let desk = Desk::open().await;
+    let bundle = &desk.world.bundle;
+    bundle.install(DEMO_COMPANY, COLLEAGUE).await.unwrap();
+    let session = bundle.session(DEMO_COMPANY, COLLEAGUE).await.unwrap();
+    bundle.connect_chat(&session).await.unwrap();
+    let (way, environment) = Way::open(bundle.environment()).await;
+    let mut count = 1;
+    let mut case = 0;
+    // The first case has no fault, and tells how many calls there are.
+    while case <= count * outside::Fault::ALL.len() {
+        let faults = outside::Fault::ALL;
+        let fault = (case > 0).then(|| ((case - 1) / faults.len(), faults[(case - 1) % faults.len()]));
+        case += 1;
+        bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
+        desk.pipedrive().forget_webhooks(DEMO_COMPANY);
+        way.reset(fault);
+        leaves_there(&environment, DEMO_USER.0).await;
+        if fault.is_none() {
+            count = way.requests().len();
+            assert!(count >= 5, "looking and making: {:?}", way.requests());
+        }
+        daily(&desk).await;
+        assert_eq!(webhooks(&desk), wanted(COLLEAGUE.0), "{fault:?}");
     }
 }

@@ -3,9 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::Method;
 use local::simulators::pipedrive::{Call, Company, DEMO_COMPANY, DEMO_USER, Fault, Rotation, User};
 use pigeonpost_tests::{
     wait::until,
+    web::api,
     wire::{self, Wire},
     world::{World, phone},
 };
@@ -40,6 +42,14 @@ async fn access(environment: &Environment) -> Result<String, TokenError> {
 
 async fn installation(world: &World, user: UserId) -> Installation {
     world.bundle.environment().table().installation(DEMO_COMPANY, user).await.unwrap().unwrap()
+}
+
+/// What the settings page says of the channel.
+async fn problem(world: &World) -> Option<String> {
+    // A session lasts for a quarter of an hour.
+    let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let listed = api(&world.bundle, &session, Method::GET, "/setup/channels", None).await.json();
+    listed["data"][0]["problem"].as_str().map(str::to_owned)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,6 +154,7 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
     let pause = held.pause.as_ref().unwrap();
     assert_eq!((held.outbox.len(), pause.failing(), pause.reason().code.as_str()), (2, None, "not_connected"), "{pause:?}");
     assert_eq!((pipedrive.count(Call::Token), pipedrive.count(Call::Receive)), (tokens, pushes), "nobody is asked meanwhile");
+    assert!(problem(&world).await.unwrap().contains("authorize Pigeonpost in Pipedrive again"), "the settings page says why");
 
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     world.settle().await;
@@ -153,7 +164,7 @@ async fn a_dead_grant_holds_the_queue_until_the_owner_reconnects() {
     assert_eq!(world.texts("Dora"), ["before", "first", "second"]);
     let drained = world.newest_conversation().await;
     assert!(drained.outbox.is_empty() && drained.pause.is_none(), "{drained:?}");
-    assert_eq!(pipedrive.count(Call::Receive), pushes + 2, "each once");
+    assert_eq!((pipedrive.count(Call::Receive), problem(&world).await), (pushes + 2, None), "each once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,9 +80,9 @@ impl Table {
     /// Writes a sealed value in the place of another, if that is still there.
     async fn replace(&self, key: &Key, name: &str, old: Option<&Sealed>, new: &Sealed) -> Result<bool, StoreError> {
         let change = Change::default()
-            .when(&format!("{name} = :old"))
+            .when(format!("{name} = :old"))
             .value(":old", to_value("sealed value", &old)?)
-            .set(&format!("{name} = :new"))
+            .set(format!("{name} = :new"))
             .value(":new", to_value("sealed value", new)?);
         Ok(self.update(RESEAL, key, &change).await?.is_done())
     }

@@ -9,7 +9,7 @@ use shared::{
     },
 };
 
-use crate::fixture::*;
+use crate::store::fixture::*;
 
 /// What both say.
 const SAME: &str = "0123456789abcdef";

@@ -56,6 +56,7 @@ pub struct Member {
 
 /// A channel, as the inbox page needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what a page shows or hides, each by itself")]
 pub struct ChannelRow {
     /// Its id.
     pub id: ChannelId,

@@ -26,6 +26,7 @@ mod receiving;
 mod records;
 mod removal;
 mod removal_faults;
+mod removal_outside;
 mod repeats;
 mod reseal;
 mod rotation;

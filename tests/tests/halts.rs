@@ -140,6 +140,24 @@ async fn a_conversation_that_fails_for_itself_does_not_keep_the_others_from_aski
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_in_the_way_of_who_asks_does_not_hold_the_others_for_ever() {
+    let world = World::start().await;
+    let pipedrive = world.bundle.pipedrive();
+    pipedrive.set_suspended(DEMO_COMPANY, true);
+    for (customer, text) in [(1, "refused"), (1, "hello"), (2, "hello")] {
+        writes(&world, customer, text).await;
+    }
+    pipedrive.set_suspended(DEMO_COMPANY, false);
+    // Whoever asks gets through, to a refusal of its first message for what it is; and then no further.
+    pipedrive.inject(Call::Receive, Fault::Answer(400), 1);
+    pipedrive.inject(Call::Receive, Fault::RateLimited(2), 1);
+    for _ in 0..2 * 6 {
+        world.pass(Duration::from_mins(10)).await;
+    }
+    assert_eq!((told(&world), halt(&world).await), (vec![1, 2], None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spent_budget_waits_for_the_next_day_and_an_api_that_is_gone_may_come_back() {
     for (fault, code) in [(Some(Fault::BudgetSpent), "budget_spent"), (None, "gone")] {
         // By itself, it would move over to records when the API is gone.

@@ -313,11 +313,13 @@ impl<'a> Round<'a> {
     async fn noted(&self, stop: Option<Stop>, installation: &Installation) -> Result<Option<Stop>, StoreError> {
         let Some(Stop::Failed(error)) = stop else { return Ok(stop) };
         let known = installation.halt.as_ref();
-        // A probe that fails for another reason proves nothing.
-        let holding = known.filter(|halt| halt.reason.holds() && self.settled.is_empty());
+        let holding = known.filter(|halt| halt.reason.holds());
         let halt = halt::after(&error, known, self.ports.clock);
+        // One that passes does not take the place of one that holds: nobody would let go what is held.
         let Some(halt) = halt.filter(|halt| halt.reason.holds() || holding.is_none()) else {
-            return Ok(Some(holding.map_or(Stop::Failed(error), |halt| Stop::AskedInVain(halt.reason.reason()))));
+            // A probe that fails for another reason proves nothing, unless it got through before.
+            let in_vain = holding.filter(|_| self.settled.is_empty());
+            return Ok(Some(in_vain.map_or(Stop::Failed(error), |halt| Stop::AskedInVain(halt.reason.reason()))));
         };
         let (company, user) = (installation.company, installation.user);
         tracing::warn!(%company, %user, code = error.code(), until = %halt.until, "deliveries of an installation are halted");

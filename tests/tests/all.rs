@@ -9,6 +9,7 @@ mod custom;
 mod dead;
 mod delivery;
 mod doctor;
+mod documents;
 mod erase;
 mod events;
 mod faults;

@@ -1,0 +1,42 @@
+//! The model would notice: with a table that does any of these things wrong, some story goes wrong.
+
+use model::{memory::Flaw, op::Op};
+use proptest::{
+    collection::vec,
+    test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner},
+};
+
+use crate::stories::{faults, op};
+
+/// Stories in which a flaw must show.
+const CASES: u32 = 4_000;
+const SEED: u64 = 20_261_128;
+
+/// A short story that shows the flaw. The same in each run.
+fn story_of(flaw: Flaw) -> Option<Vec<Op>> {
+    let config = Config {
+        cases: CASES,
+        max_shrink_iters: 300,
+        rng_seed: RngSeed::Fixed(SEED),
+        rng_algorithm: RngAlgorithm::XorShift,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let found = runner.run(&vec(op(), 20..120), |ops| {
+        if faults(Some(flaw), &ops).is_empty() { Ok(()) } else { Err(TestCaseError::fail("noticed")) }
+    });
+    match found {
+        Err(TestError::Fail(_, story)) => Some(story),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_flaw_is_noticed() {
+    for flaw in Flaw::ALL {
+        let story = story_of(flaw).unwrap_or_else(|| panic!("nobody notices {flaw:?}"));
+        let without = faults(None, &story);
+        assert!(without.is_empty(), "the story of {flaw:?} shows something else: {without:?}");
+    }
+}

@@ -50,7 +50,9 @@ fn tests_and_files_that_they_name_are_there() {
         assert!(tests.len() >= 10, "{document} names {} tests", tests.len());
         let missing: Vec<&&str> = tests.iter().filter(|test| !has_test(test)).collect();
         assert!(missing.is_empty(), "{document} names tests that are not there: {missing:?}");
-        let files = text.split('`').filter(|word| word.ends_with(".rs") && !word.contains(char::is_whitespace));
+        let files = text.split('`').filter(|word| {
+            Path::new(word).extension().is_some_and(|extension| extension == "rs") && !word.contains(char::is_whitespace)
+        });
         let missing: Vec<&str> = files.filter(|file| !has_file(file)).collect();
         assert!(missing.is_empty(), "{document} names files that are not there: {missing:?}");
     }

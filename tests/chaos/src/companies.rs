@@ -10,6 +10,9 @@ use local::{
 };
 use shared::model::ids::{CompanyId, UserId};
 
+/// How often something is tried.
+const TRIES: usize = 10;
+
 /// A company.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
@@ -41,10 +44,21 @@ pub(crate) async fn found(bundle: &Bundle, count: usize) -> Result<Vec<Home>, Ow
             token: format!("EAACHAOS{n:012}"),
         };
         bundle.graph().add_number(number.clone());
-        bundle.install(company, owner).await?;
+        patiently(async || bundle.install(company, owner).await).await?;
         let session = bundle.session(company, owner).await?;
-        bundle.connect(&session, "whatsapp", "WhatsApp", &number.credentials()).await?;
+        patiently(async || bundle.connect(&session, "whatsapp", "WhatsApp", &number.credentials()).await).await?;
         homes.push(Home { company, owner, number });
     }
     Ok(homes)
+}
+
+/// Does what may be repeated until it succeeds, a few times: functions wait less for answers here than on Lambda, and a machine that
+/// is busy with other things may be slower than that.
+async fn patiently<T>(work: impl AsyncFn() -> Result<T, OwnerError>) -> Result<T, OwnerError> {
+    for _ in 1..TRIES {
+        if let Ok(done) = work().await {
+            return Ok(done);
+        }
+    }
+    work().await
 }

@@ -88,7 +88,7 @@ impl World {
     /// With installed companies, and a table that has this flaw, if any.
     pub fn new(flaw: Option<Flaw>) -> Self {
         let (pace, clock) = (Pace::stepping(), Arc::new(Hands::default()));
-        clock.advance(Duration::from_secs(1_767_225_600));
+        clock.advance(Duration::from_hours(490_896));
         let world = Self {
             memory: Memory::new(pace.clone(), flaw),
             pipedrive: Pipedrive::new(pace.clone()),

@@ -140,23 +140,27 @@ impl<'a> Both<'a> {
             }
             Call::Probe { conversation } => {
                 let (Some(probe), Some(halt)) = (pick(conversation, &self.conversations), &installation.halt) else { return };
-                let halt = Halt { probe: Some(probe), until: halt.until.plus(Duration::from_secs(60)), ..halt.clone() };
+                let halt = Halt { probe: Some(probe), until: halt.until.plus(Duration::from_mins(1)), ..halt.clone() };
                 same!(self, |store| store.send_probe(company, OWNER, &halt, until));
             }
-            Call::EndProbes => drop(same!(self, |store| store.end_probes(company, OWNER))),
-            Call::Deliver(delivery) => drop(same!(self, |store| store.set_delivery(company, OWNER, delivery, now))),
+            Call::EndProbes => {
+                same!(self, |store| store.end_probes(company, OWNER));
+            }
+            Call::Deliver(delivery) => {
+                same!(self, |store| store.set_delivery(company, OWNER, delivery, now));
+            }
             _ => {}
         }
     }
 
     async fn store(&mut self, keys: u8, id: u8, (out, owed, named, past): (bool, bool, bool, bool), at: i64) {
-        let names: &[&str] = match keys {
+        let known_as: &[&str] = match keys {
             0 => &["a"],
             1 => &["a", "b"],
             2 => &["b"],
             _ => &["c"],
         };
-        let keys: Vec<ContactKey> = names.iter().map(|name| ContactKey::parse(name).expect("a key")).collect();
+        let keys: Vec<ContactKey> = known_as.iter().map(|name| ContactKey::parse(name).expect("a key")).collect();
         let found = same!(self, |store| store.conversation_of(&self.channel, &keys, &[]));
         let known = found.is_some();
         let conversation = found.map_or_else(ConversationId::new, |(_, id)| id);

@@ -58,7 +58,7 @@ emulator_port=$(free_port)
 emulator=$!
 children+=("$emulator")
 deploy() {
-  await 'Running on' "$LOGS/emulator.log" "$emulator" 180
+  await 'Running on' "$LOGS/emulator.log" "$emulator" 60
   "$python" $here/deploy.py "$work/to-deploy/template.yaml" "$SAM" "http://localhost:$emulator_port" "$work"
 }
 deploy >"$LOGS/sam-deploy.log" 2>&1 &

@@ -7,7 +7,7 @@ mod outside;
 use std::io::Write;
 
 use clap::Args;
-use shared::environment::Environment;
+use shared::{environment::Environment, model::installation::InstallationState};
 
 use crate::{OpsError, terminal::Terminal};
 
@@ -60,7 +60,8 @@ pub async fn examine(environment: &Environment, url: Option<&str>) -> Report {
             inside::channels(environment, secrets, everyone, &mut report).await;
         }
     }
-    let noted = everyone.and_then(|everyone| everyone.installations.into_iter().next()).map(|noted| noted.public_url);
+    let mut installations = everyone.map(|everyone| everyone.installations).unwrap_or_default().into_iter();
+    let noted = installations.find(|found| found.state == InstallationState::Connected).map(|noted| noted.public_url);
     match url.map(str::to_owned).or_else(|| environment.config.public_url.clone()).or(noted) {
         Some(url) => outside::door(url.trim_end_matches('/'), secrets.as_deref(), &mut report).await,
         None => report.fault("The bundle's address is not known.", "Call the doctor with --url and the stack's output BaseUrl."),

@@ -8,7 +8,7 @@ use reqwest::{Client, RequestBuilder, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::secrets::Secrets;
-use url::Url;
+use url::{Host, Url};
 
 use super::Report;
 
@@ -24,11 +24,13 @@ pub(super) async fn door(url: &str, secrets: Option<&Secrets>, report: &mut Repo
         report.fault("There is no TLS on this machine.", "Run the doctor elsewhere.");
         return;
     };
-    if !manifest(&client, url, report).await {
+    let (reached, ours) = manifest(&client, url, report).await;
+    if !reached {
         return;
     }
     callback(&client, url, secrets, report).await;
-    if let Some(secrets) = secrets {
+    // Whoever else answers there must not learn them.
+    if let Some(secrets) = secrets.filter(|_| ours && is_private(url)) {
         pipedrive(&client, url, secrets, report).await;
         webhooks(&client, url, secrets, report).await;
     }
@@ -41,8 +43,20 @@ async fn answer(request: RequestBuilder) -> Result<(StatusCode, header::HeaderMa
     Ok((status, headers, answer.text().await.map_err(|error| error.without_url().to_string())?))
 }
 
-/// The manifest, which anybody may read. False if nothing else need be tried.
-async fn manifest(client: &Client, url: &str, report: &mut Report) -> bool {
+/// Whether nobody on the way can read what is sent there.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let is_here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || is_here
+}
+
+/// The manifest, which anybody may read. Whether something answers, and whether it is the bundle of this address.
+async fn manifest(client: &Client, url: &str, report: &mut Report) -> (bool, bool) {
     let found = answer(client.get(format!("{url}/manifest.json"))).await;
     let (status, body) = match found {
         Ok((status, _, body)) => (status, body),
@@ -51,7 +65,7 @@ async fn manifest(client: &Client, url: &str, report: &mut Report) -> bool {
                 format!("The bundle is not reached at {url}: {why}."),
                 "Compare it with the stack's output BaseUrl. With a domain of your own, look at its DNS record, certificate and API mapping.",
             );
-            return false;
+            return (false, false);
         }
     };
     let endpoints = serde_json::from_str::<Value>(&body).unwrap_or_default()["endpoints"].clone();
@@ -61,9 +75,10 @@ async fn manifest(client: &Client, url: &str, report: &mut Report) -> bool {
             format!("The manifest at {url}/manifest.json is none (status {}).", status.as_u16()),
             "Something else answers under this address, or the function manifest fails: look at its log.",
         );
-        return status.is_success();
+        return (status.is_success(), false);
     }
-    if addresses.iter().all(|address| address.starts_with(&format!("{url}/"))) {
+    let ours = addresses.iter().all(|address| address.starts_with(&format!("{url}/")));
+    if ours {
         report.fine(format!("the manifest is reached, and leads to {url}"));
     } else {
         report.fault(
@@ -71,7 +86,7 @@ async fn manifest(client: &Client, url: &str, report: &mut Report) -> bool {
             "Set the parameter PublicUrl to the address under which Pipedrive is to reach the bundle, deploy, and upload the manifest anew.",
         );
     }
-    true
+    (true, ours)
 }
 
 /// The way over Pipedrive's consent page and back.

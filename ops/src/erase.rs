@@ -82,6 +82,9 @@ pub async fn run<O: Write, E: Write>(
     environment: &Environment,
     terminal: &mut Terminal<O, E>,
 ) -> Result<(), OpsError> {
+    if environment.config.media_bucket.is_none() {
+        return Err(OpsError::Partly("nothing was erased: MEDIA_BUCKET is not set, and files lie there".to_owned()));
+    }
     let (table, bucket, providers) = (environment.table(), environment.bucket(), environment.providers());
     let ports = ErasePorts {
         store: &*table,

@@ -19,5 +19,6 @@ pub async fn run<O: Write, E: Write>(environment: &Environment, terminal: &mut T
     terminal.progress(&format!(
         "sealed anew: the tokens of {tokens} installations, the credentials of {credentials} channels, the webhook passwords of {passwords} companies"
     ))?;
-    Ok(terminal.progress("nothing is sealed with an older key; it can be taken out of encryption_key")?)
+    Ok(terminal.progress("nothing is sealed with an older key now. Functions keep a secret for up to five minutes: call this once more after that, \
+         then take the older key out of encryption_key")?)
 }

@@ -38,7 +38,7 @@ pub struct Found {
     pub conversations: BTreeSet<ConversationId>,
 }
 
-/// Whom to erase. What is given of them is enough; what leads from one to another is followed.
+/// Whom to erase: the conversations that one of these leads to, and the persons to whom those are linked.
 #[derive(Debug, Clone, Default)]
 pub struct Subject {
     /// The person in Pipedrive.
@@ -145,12 +145,15 @@ pub async fn person(ports: &ErasePorts<'_>, company: CompanyId, subject: &Subjec
     let ids = conversations.iter().map(|found| found.id.clone()).collect();
     let known = Known { persons, phones, emails, conversations: ids };
     ports.store.take_off_lists(company, &known.persons).await?;
+    // Conversations go last, since they are what leads a call that makes up for a broken one to all the rest; then what came meanwhile.
+    let before = ports.store.records_of_person(company, &known).await?;
+    ports.store.delete_records(&before).await?;
     for conversation in &conversations {
         remove::erase_one(ports.remove.channels, ports.remove.bucket, conversation).await?;
     }
-    let found = ports.store.records_of_person(company, &known).await?;
-    ports.store.delete_records(&found).await?;
-    Ok(Erased { records: found.records.len(), conversations: conversations.len() })
+    let after = ports.store.records_of_person(company, &known).await?;
+    ports.store.delete_records(&after).await?;
+    Ok(Erased { records: before.records.len() + after.records.len(), conversations: conversations.len() })
 }
 
 fn phone_of(conversation: &Conversation) -> Option<Phone> {

@@ -17,7 +17,7 @@ let row = null;
 let drawn = '';
 let record = null;
 
-const path = (rest) => `/inbox/api/conversations/${encodeURIComponent(row.id)}/${rest}`;
+const path = (rest, of = row.id) => `/inbox/api/conversations/${encodeURIComponent(of)}/${rest}`;
 
 function fact(label, value) {
   return value ? [el('dt', {}, label), el('dd', {}, value)] : [];
@@ -39,18 +39,21 @@ export function recordLink(kind, { id, url }, text) {
   return el('a', { href: address, target: '_blank', rel: 'noopener noreferrer', title: t('openInPipedrive'), onclick: go }, text, icon('open', 14));
 }
 
-/** Does something with the link, and shows what is so then. */
-async function change(deed, body = {}) {
-  const of = row.id;
-  const told = await api('POST', path(`record/${deed}`), body);
+/** Does something with the link of a conversation, and shows what is so then. */
+async function change(deed, body = {}, of = row.id) {
+  const told = await api('POST', path(`record/${deed}`, of), body);
   refresh();
   if (row?.id === of) show(told);
 }
 
 const tried = (work) => work.catch((error) => toast(error.message, 'bad'));
 
-/** Dialogs to link and to create come when they are asked for. */
-const dialog = (name, ...given) => tried(import('./record-dialogs.js').then((dialogs) => dialogs[name]({ row, record, change }, ...given)));
+/** Dialogs to link and to create come when they are asked for. Whatever is opened meanwhile, they are about what was open then. */
+function dialog(name, ...given) {
+  const { id } = row;
+  const about = { row, record, change: (deed, body) => change(deed, body, id) };
+  return tried(import('./record-dialogs.js').then((dialogs) => dialogs[name](about, ...given)));
+}
 
 function card(kind, shown, { tags = [], actions = [] }) {
   const owner = state.members.get(shown.owner);

@@ -219,6 +219,7 @@ export const EN = {
   deed_skipped: 'Left out',
   why_known: 'known from before',
   why_phone: 'same number',
+  why_email: 'same e-mail address',
   why_ambiguous: { one: 'one of {n} more with this number', other: 'one of {n} more with this number' },
   why_stranger: 'not known in Pipedrive',
   why_found: 'already created before',

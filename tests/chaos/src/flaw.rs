@@ -15,7 +15,7 @@ use shared::http::{HttpFunction, Request, Response};
 /// The function that takes what providers report.
 const RECEIVER: &str = "provider-webhook";
 /// One webhook in so many meets the flaw.
-const ONE_IN: usize = 5;
+const ONE_IN: usize = 3;
 
 /// What a flawed bundle does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -22,7 +22,7 @@ async fn nothing_is_doubled_lost_or_out_of_order() {
 
 /// The program on a bundle with a flaw.
 fn flawed(flaw: &str) -> Child {
-    let arguments = format!("--messages 48 --conversations 4 --companies 1 --seed 7 --flaw {flaw}");
+    let arguments = format!("--messages 120 --conversations 4 --companies 1 --seed 7 --flaw {flaw}");
     let mut program = Command::new(env!("CARGO_BIN_EXE_chaos"));
     program.args(arguments.split(' ')).stdout(Stdio::piped()).spawn().expect("the program runs")
 }
@@ -42,6 +42,6 @@ fn what_a_flawed_bundle_does_is_counted() {
         let output = program.wait_with_output().expect("it ends");
         assert_eq!(output.status.code(), Some(1), "{flaw}");
         assert!(row(&output, name) > 0, "{flaw}");
-        assert_eq!(row(&output, "sent"), 48);
+        assert_eq!(row(&output, "sent"), 120);
     }
 }

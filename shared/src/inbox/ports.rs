@@ -536,7 +536,7 @@ pub trait InstallationStore: Send + Sync {
     /// Remembers where messages of the installation end, and of the user's channels. With `Channels`, what waited for an inbox is
     /// released; with `Records`, the company's webhooks are looked after from `now` on.
     async fn set_delivery(&self, company: CompanyId, user: UserId, delivery: Delivery, now: Timestamp) -> Result<(), StoreError>;
-    /// Stores what Pipedrive told of the user and the company at `now`; what it did not tell stays. 1 write.
+    /// Stores what Pipedrive told of the user and the company at `now`. 1 write.
     async fn save_profile(&self, company: CompanyId, user: UserId, told: &Profile, now: Timestamp) -> Result<(), StoreError>;
     /// Users and channels of a company, as last written. 1 query.
     async fn members(&self, company: CompanyId) -> Result<Members, StoreError>;

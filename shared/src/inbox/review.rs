@@ -1,6 +1,7 @@
 //! Once a week, looks again at what may have changed in Pipedrive without a word, for installations whose messages end on
-//! records: what the user and the company are called, in which time zone their days begin, and whether the Messaging inbox is
-//! there (again). An installation that gets one moves there with all its channels; what was written on records stays.
+//! records: what the user and the company are called, and whether the Messaging inbox is there (again). An installation that gets
+//! one moves there with all its channels; what was written on records stays. The time zone stays too, until the app is authorized
+//! again: days that have notes would begin at another moment.
 
 use std::time::Duration;
 
@@ -49,10 +50,16 @@ pub struct ReviewPorts<'a> {
 }
 
 /// Reviews what is due of these companies. What fails is tried again when it is called next. How many installations were reviewed.
-pub async fn review_due(ports: &ReviewPorts<'_>, companies: &[CompanyId]) -> Result<usize, InboxError> {
+pub async fn review_due(ports: &ReviewPorts<'_>, companies: &[CompanyId]) -> usize {
     let mut reviewed = 0;
     for company in companies {
-        let members = ports.tokens.store.members(*company).await?;
+        let members = match ports.tokens.store.members(*company).await {
+            Ok(members) => members,
+            Err(error) => {
+                telemetry::log_error("a company could not be reviewed", &error);
+                continue;
+            }
+        };
         for installation in members.installations.iter().filter(|installation| is_due(ports, installation)) {
             let spend = Spend::default();
             match review(ports, &members, installation, &spend).await {
@@ -62,7 +69,7 @@ pub async fn review_due(ports: &ReviewPorts<'_>, companies: &[CompanyId]) -> Res
             told::write_down(ports.budget, ports.clock, *company, &spend).await;
         }
     }
-    Ok(reviewed)
+    reviewed
 }
 
 fn is_due(ports: &ReviewPorts<'_>, installation: &Installation) -> bool {
@@ -80,7 +87,7 @@ async fn review(
     let as_user = AsUser::new(&ports.tokens, company, user, spend.clone());
     let users = ports.users;
     let me = as_user.call(|access| async move { users.me(&access).await }).await?;
-    let told = Profile { company_name: me.company_name, user_name: me.user_name, timezone: me.time_zone };
+    let told = Profile { company_name: me.company_name, user_name: me.user_name };
     let now = ports.clock.now();
     if ports.choice == DeliveryChoice::Auto && gets_inbox(ports, &as_user, members, installation).await? {
         tracing::info!(%company, %user, "the Messaging inbox is there; delivering to it");
@@ -105,14 +112,28 @@ async fn gets_inbox(
         let url = &installation.public_url;
         let register = |access| async move { connect::register(api, &access, channel, traits, url).await };
         match as_user.call(register).await {
-            Ok(provider_type) if provider_type == channel.provider_type => {}
             Ok(provider_type) => {
-                ports.channels.save_channel(&Channel { provider_type, ..channel.clone() }).await?;
+                keep_type(ports, channel, provider_type).await?;
+                registered = true;
             }
             Err(InboxError::Pipedrive(PipedriveError::Gone { .. })) => return Ok(false),
+            // One that is refused does not keep the others; the settings page shows it.
+            Err(error @ (InboxError::Forbidden(_) | InboxError::Pipedrive(PipedriveError::Invalid { .. }))) => {
+                telemetry::log_error("a channel could not be registered with the Messaging inbox", &error);
+            }
             Err(error) => return Err(error),
         }
-        registered = true;
     }
     Ok(registered)
+}
+
+/// Stores as what Pipedrive took the channel, over what the channel is by now.
+async fn keep_type(ports: &ReviewPorts<'_>, seen: &Channel, provider_type: String) -> Result<(), InboxError> {
+    if provider_type == seen.provider_type {
+        return Ok(());
+    }
+    if let Some(now) = ports.channels.channel(&seen.id).await?.filter(|now| now.state == ChannelState::Active) {
+        ports.channels.save_channel(&Channel { provider_type, ..now }).await?;
+    }
+    Ok(())
 }

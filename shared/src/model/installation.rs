@@ -71,6 +71,4 @@ pub struct Profile {
     pub company_name: String,
     /// What the user is called.
     pub user_name: String,
-    /// Their time zone by its IANA name; none if Pipedrive does not tell.
-    pub timezone: Option<String>,
 }

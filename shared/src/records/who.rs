@@ -103,7 +103,8 @@ async fn find(
     if let Some(earlier) = work.ports.intents.intent(conversation.company, intent).await? {
         let newest = work.ports.persons.newest_persons(work.access, NEWEST).await?;
         if let Some(person) = newest.into_iter().find(|person| identity.is(person) || identity.is_intended(person, &earlier)) {
-            return Ok((Some(Found { person, why: Why::Found, created: true }), Vec::new()));
+            let created = identity.is_intended(&person, &earlier);
+            return Ok((Some(Found { person, why: Why::Found, created }), Vec::new()));
         }
     }
     if let Some(found) = search(work, identity).await? {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     budget::{Governor, WRITE},
     gone,
+    identity::conversation_lock,
     transcript::{
         pack::{self, HISTORY, Wanted},
         render::{Scene, mark},
@@ -143,7 +144,7 @@ impl Writing<'_> {
             return self.replace(wanted, before, note).await;
         }
         let work = self.work;
-        let names = vec![format!("conversation#{}", self.conversation.id)];
+        let names = vec![conversation_lock(&self.conversation.id)];
         let created = work.alone(names, create(work, self.conversation, self.day, wanted, before)).await?;
         let Some((note, why)) = created else { return Err(self.refused()) };
         match why {

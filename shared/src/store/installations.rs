@@ -160,27 +160,24 @@ impl InstallationStore for Table {
             // What people do to the records has to be heard of from now on.
             Delivery::Records => vec![change.update(self, &installation)?, self.watch_chore(company, now)?],
         };
-        if matches!(self.transact("remember the delivery", items).await?, Transacted::Refused(_)) {
-            return Ok(());
-        }
+        // The installation goes last: as long as it says otherwise, whoever asks does all of it again.
         let channels = self.members(company).await?.channels.into_iter();
         for channel in channels.filter(|channel| channel.owner == user && channel.delivery != delivery) {
             let change = Change::default().exists().set("#delivery = :delivery").value(":delivery", to_value(KIND, &delivery)?);
             self.update("remember a channel's delivery", &Key::channel(&channel.id), &change).await?;
         }
-        Ok(())
+        match self.transact("remember the delivery", items).await? {
+            Transacted::Done | Transacted::Refused(_) => Ok(()),
+        }
     }
 
     async fn save_profile(&self, company: CompanyId, user: UserId, told: &Profile, now: Timestamp) -> Result<(), StoreError> {
-        let mut change = Change::default()
+        let change = Change::default()
             .exists()
             .set("#reviewed_at = :now, #company_name = :company, #user_name = :user")
             .value(":now", time(now))
             .text(":company", &told.company_name)
             .text(":user", &told.user_name);
-        if let Some(timezone) = &told.timezone {
-            change = change.set("#timezone = :timezone").text(":timezone", timezone);
-        }
         self.update("store who authorized", &Key::installation(company, user), &change).await.map(drop)
     }
 

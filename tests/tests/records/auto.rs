@@ -92,14 +92,15 @@ async fn an_inbox_that_comes_back_is_found_within_a_week_and_asked_for_no_more_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_company_that_moves_gets_its_new_days_within_a_week() {
+async fn who_forces_records_is_not_asked_for_an_inbox_and_days_stay_where_they_begin() {
     let world = World::delivering(DeliveryChoice::Records).await;
-    assert_eq!(stored(&world).await.0.timezone, "Europe/Berlin");
     let before = pipedrive(&world).count(Call::Register);
+    let asked = pipedrive(&world).count(Call::Me);
     pipedrive(&world).change(|settings| settings.time_zone = "America/Sao_Paulo");
-    days(&world, 7).await;
-    assert_eq!(stored(&world).await.0.timezone, "America/Sao_Paulo");
-    assert_eq!(pipedrive(&world).count(Call::Register), before, "records are forced: no inbox is asked for");
+    days(&world, 8).await;
+    assert!(pipedrive(&world).count(Call::Me) > asked, "it was reviewed");
+    assert_eq!(stored(&world).await.0.timezone, "Europe/Berlin");
+    assert_eq!(pipedrive(&world).count(Call::Register), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,12 +71,14 @@ pub async fn complete(
     let me = ports.users.me(&access).await.map_err(InboxError::Pipedrive)?;
     let before = ports.store.installation(me.company, me.user).await?;
     let now = ports.clock.now();
+    let timezone = before.as_ref().map(|before| before.timezone.clone()).filter(|known| !known.is_empty());
     let installation = Installation {
         company: me.company,
         user: me.user,
         company_name: me.company_name,
         user_name: me.user_name,
-        timezone: me.time_zone.or_else(|| before.as_ref().map(|before| before.timezone.clone())).unwrap_or_default(),
+        // Days that have notes must not begin at another moment.
+        timezone: timezone.or(me.time_zone).unwrap_or_default(),
         tokens: Some(tokens::seal(&secrets.vault, me.company, me.user, &grant)?),
         api_domain,
         public_url: public_url.to_owned(),

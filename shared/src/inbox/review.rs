@@ -1,7 +1,7 @@
 //! Once a week, looks again at what may have changed in Pipedrive without a word, for installations whose messages end on
 //! records: what the user and the company are called, and whether the Messaging inbox is there (again). An installation that gets
-//! one moves there with all its channels; what was written on records stays. The time zone stays too, until the app is authorized
-//! again: days that have notes would begin at another moment.
+//! one moves there with all its channels; what was written on records stays. The time zone stays as well: days that have notes would
+//! begin at another moment.
 
 use std::time::Duration;
 

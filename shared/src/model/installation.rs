@@ -35,7 +35,7 @@ pub struct Installation {
     /// What the user is called.
     #[serde(default)]
     pub user_name: String,
-    /// The user's time zone by its IANA name, in which days begin and end. Empty if Pipedrive did not tell.
+    /// The user's time zone by its IANA name when they authorized first, in which days begin and end. Empty if Pipedrive did not tell.
     #[serde(default)]
     pub timezone: String,
     /// Base URL of the company's API, without a slash at the end. Renewed by every token answer.

@@ -146,7 +146,7 @@ impl Interference for Chaos {
 }
 
 /// Runs it all. Tells how far it is after each minute.
-pub async fn run(options: &Options, tell: impl Fn(Progress)) -> Result<Report, ChaosError> {
+pub async fn run(options: &Options, mut tell: impl FnMut(Progress)) -> Result<Report, ChaosError> {
     if !options.make_sense() {
         return Err(ChaosError::TooFew);
     }

@@ -17,9 +17,16 @@ async fn main() -> ExitCode {
     let bar = ProgressBar::new(messages as u64);
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed_precise}  {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut tenths = 0;
     let outcome = chaos::run(&options, |progress| {
+        let far = format!("{} written, {} delivered, minute {}", progress.written, progress.pushed, progress.minutes);
+        // A log has no bar that could move.
+        if bar.is_hidden() && progress.pushed * 10 / messages > tenths {
+            tenths = progress.pushed * 10 / messages;
+            println!("{tenths}0 %: {far}");
+        }
         bar.set_position(progress.pushed as u64);
-        bar.set_message(format!("{} written, {} delivered, minute {}", progress.written, progress.pushed, progress.minutes));
+        bar.set_message(far);
     })
     .await;
     bar.finish();

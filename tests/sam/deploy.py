@@ -51,6 +51,7 @@ class Check:
 
     def __init__(self, source, translated):
         self.source, self.translated, self.count = source["Resources"], translated["Resources"], 0
+        self.globals = source["Globals"]["Function"]
         stack = boto3.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         self.is_("the stack", stack["StackStatus"], "CREATE_COMPLETE")
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -138,16 +139,22 @@ class Check:
 
     def api(self):
         client, api = boto3.client("apigatewayv2"), self.ids["Api"]
+        uris = {each["IntegrationId"]: each["IntegrationUri"] for each in client.get_integrations(ApiId=api)["Items"]}
         pages = client.get_paginator("get_routes").paginate(ApiId=api)
-        routes = {route["RouteKey"] for page in pages for route in page["Items"]}
-        expected = {f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}" for _, event in self.events("HttpApi")}
-        self.is_("routes", routes, expected)
+        routes = {route["RouteKey"]: uris[route["Target"].removeprefix("integrations/")] for page in pages for route in page["Items"]}
+        expected = {f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": name for name, event in self.events("HttpApi")}
+        self.is_("routes", routes.keys(), expected.keys())
+        for route, name in expected.items():
+            self.is_(f"function of {route}", routes[route].split(":function:")[1], f"{self.ids[name]}/invocations")
         self.is_("CORS", client.get_api(ApiId=api).get("CorsConfiguration"), None)
         stage = client.get_stage(ApiId=api, StageName="$default")
         self.is_("throttling", stage["DefaultRouteSettings"]["ThrottlingRateLimit"], 100.0)
         self.has("access log", stage["AccessLogSettings"]["DestinationArn"])
-        permissions = [r for r in self.translated.values() if r["Type"] == "AWS::Lambda::Permission"]
-        self.is_("permissions of the gateway", len(permissions), len(self.events("HttpApi")))
+        for name in set(expected.values()):
+            policy = json.loads(boto3.client("lambda").get_policy(FunctionName=self.ids[name])["Policy"])
+            allowed = [(each["Effect"], each["Action"], each["Principal"]["Service"]) for each in policy["Statement"]]
+            gateway = ("Allow", "lambda:InvokeFunction", "apigateway.amazonaws.com")
+            self.is_(f"who may call {name}", allowed, [gateway] * list(expected.values()).count(name))
 
     def functions(self):
         client, iam = boto3.client("lambda"), boto3.client("iam")
@@ -158,6 +165,16 @@ class Check:
             self.is_(f"runtime of {name}", (found["Runtime"], found["Handler"]), ("provided.al2023", "bootstrap"))
             self.is_(f"architecture of {name}", found["Architectures"], ["x86_64"])
             self.is_(f"tracing of {name}", found["TracingConfig"]["Mode"], "Active")
+            properties = {**self.globals, **function["Properties"]}
+            self.is_(f"size of {name}", (found["MemorySize"], found["Timeout"]), (properties["MemorySize"], properties["Timeout"]))
+            if "ReservedConcurrentExecutions" in properties:
+                reserved = client.get_function_concurrency(FunctionName=self.ids[name])["ReservedConcurrentExecutions"]
+                _, wanted, _ = properties["ReservedConcurrentExecutions"]["Fn::If"]
+                self.is_(f"concurrency of {name}", reserved, wanted)
+            if "EventInvokeConfig" in properties:
+                tries = client.get_function_event_invoke_config(FunctionName=self.ids[name])
+                asked = {key: tries[key] for key in properties["EventInvokeConfig"]}
+                self.is_(f"tries of {name}", asked, properties["EventInvokeConfig"])
             variables = found["Environment"]["Variables"]
             self.is_(f"table of {name}", variables["TABLE_NAME"], self.ids["Table"])
             self.is_(f"secret of {name}", variables["SECRET_ID"], self.ids["Secret"])

@@ -60,10 +60,7 @@ emulator_port=$(free_port)
 emulator=$!
 children+=("$emulator")
 await 'Running on' "$LOGS/emulator.log" "$emulator" 60
-deploy() {
-  "$python" $here/deploy.py "$work/to-deploy/template.yaml" "$SAM" "http://localhost:$emulator_port" "$work"
-}
-deploy >"$LOGS/sam-deploy.log" 2>&1 &
+"$python" $here/deploy.py "$work/to-deploy/template.yaml" "$SAM" "http://localhost:$emulator_port" "$work" >"$LOGS/sam-deploy.log" 2>&1 &
 deployment=$!
 children+=("$deployment")
 
@@ -106,8 +103,8 @@ start_local() { # log, options
 JSON
 }
 # Functions get the credentials of whoever runs SAM; these are the ones that the table and the bucket of `local` take. SAM asks STS whose
-# they are, which the emulator answers.
-as_local() { AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_ENDPOINT_URL_STS="http://localhost:$emulator_port" "$@"; }
+# they are, which the emulator answers. No function of the shell: what is started through one can't be ended by its number.
+as_local=(env AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local "AWS_ENDPOINT_URL_STS=http://localhost:$emulator_port")
 in_containers=(--template-file "$work/build/template.yaml" --env-vars "$work/variables.json" --docker-network "$NETWORK" --invoke-image "$IMAGE" --skip-pull-image
   --parameter-overrides Architecture=$architecture --region eu-central-1)
 
@@ -115,12 +112,12 @@ if [ $containers = yes ]; then
   say "sam local invoke, each event"
   PIPEDRIVE_CLIENT_ID=client-id PIPEDRIVE_CLIENT_SECRET=client-secret META_APP_SECRET=meta-app-secret META_VERIFY_TOKEN=meta-verify-token \
     start_local "$LOGS/local-events.log" --no-simulators
-  as_local "$python" $here/invoke.py "$SAM" "$LOGS/sam-local-invoke.log" "${in_containers[@]}"
+  "${as_local[@]}" "$python" $here/invoke.py "$SAM" "$LOGS/sam-local-invoke.log" "${in_containers[@]}"
 
   say "sam local start-api, against the embedded table"
   start_local "$LOGS/local-api.log"
   port=$(free_port)
-  as_local "$SAM" local start-api --port "$port" --warm-containers LAZY "${in_containers[@]}" >"$LOGS/sam-local-start-api.log" 2>&1 &
+  "${as_local[@]}" "$SAM" local start-api --port "$port" --warm-containers LAZY "${in_containers[@]}" >"$LOGS/sam-local-start-api.log" 2>&1 &
   children+=($!)
   await 'Running on|Press CTRL' "$LOGS/sam-local-start-api.log" $! 120
   "$python" $here/api.py "http://127.0.0.1:$port" "$url" "$aws" 2>&1 | tee "$LOGS/sam-local-api.log"

@@ -9,7 +9,7 @@ use shared::{
     clock::Clock,
     environment::Environment,
     inbox::{
-        dead::{self, DeadLetter, DeadQuery, DeadStore},
+        dead::{self, DeadLetter, DeadQuery, DeadStore, ForWhom},
         error::InboxError,
     },
     model::{
@@ -164,7 +164,8 @@ async fn list<O: Write, E: Write>(
     for company in companies {
         let mut after = None;
         while listed < limit {
-            let query = DeadQuery { company, channel: channel.clone(), after, limit: PAGE.min(limit - listed) };
+            let query =
+                DeadQuery { whom: ForWhom::Company(company), channel: channel.clone(), after, limit: PAGE.min(limit - listed) };
             let page = dead::list(store, &query).await?;
             for entry in page.items.into_iter().map(Entry::from) {
                 listed += 1;
@@ -215,7 +216,7 @@ async fn resend_all<O: Write, E: Write>(
     let company = company.or(channel.as_ref().map(ChannelId::company)).ok_or(InboxError::NotFound("company"))?;
     let (mut resent, mut full, mut after) = (0, 0, None);
     loop {
-        let query = DeadQuery { company, channel: channel.clone(), after, limit: PAGE };
+        let query = DeadQuery { whom: ForWhom::Company(company), channel: channel.clone(), after, limit: PAGE };
         let round = dead::resend_all(store, &query, clock.now()).await?;
         resent += round.resent;
         full += round.full;

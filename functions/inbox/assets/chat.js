@@ -112,10 +112,14 @@ function leave(id) {
   $('page').dataset.view = 'list';
 }
 
+function gone(id) {
+  leave(id);
+  toast(t('conversationGone'));
+}
+
 function failedToRead(id, error) {
   if (error instanceof ApiError && error.status === 404) {
-    leave(id);
-    toast(t('conversationGone'));
+    gone(id);
   } else {
     toast(error.message, 'bad');
   }
@@ -310,6 +314,7 @@ export function startChat(details) {
   on('conversation', (row) => {
     if (row.id === conversation && row.changed_at > changedAt) read();
   });
+  on('hidden', gone);
   on('tick', () => {
     // What waits for its provider or for its files changes without a word.
     const waits = [...messages.values()].some((message) => message.underway);

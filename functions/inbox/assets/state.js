@@ -41,7 +41,7 @@ let windowShown = true;
 /** Whose conversations the panel of an organization shows. */
 const persons = new Set();
 
-/** Calls `listener` when `what` happens: `list`, `conversation`, `offline`, `arrived`. */
+/** Calls `listener` when `what` happens: `list`, `conversation`, `hidden`, `offline`, `arrived`, `tick`. */
 export function on(what, listener) {
   if (!listeners.has(what)) listeners.set(what, new Set());
   listeners.get(what).add(listener);
@@ -192,6 +192,15 @@ export function patch(id, changes) {
 export function forget(id) {
   if (state.conversations.delete(id)) relist();
 }
+/** Takes a channel out that its owner keeps to themselves from now on, with what is open of it. */
+function hide(channel) {
+  state.channels.delete(channel);
+  for (const { id } of [...state.conversations.values()].filter((row) => row.channel === channel)) {
+    if (id === state.openId) emit('hidden', id);
+    forget(id);
+  }
+}
+
 
 export const isLookedAt = () => document.visibilityState === 'visible' && windowShown;
 
@@ -209,9 +218,10 @@ export const refresh = () => schedule(0);
 
 async function poll() {
   try {
-    const { conversations, since: next, more } = await api('GET', withQuery('/inbox/api/updates', { since }));
+    const { conversations, hidden = [], since: next, more } = await api('GET', withQuery('/inbox/api/updates', { since }));
     since = next;
     if (failures > 0) emit('offline', false);
+    hidden.forEach(hide);
     failures = 0;
     const before = new Map(conversations.map(({ id }) => [id, state.conversations.get(id)]));
     const changed = conversations.filter(take);

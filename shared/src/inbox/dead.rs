@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::{
     error::InboxError,
-    ports::{Page, StoreError},
+    ports::{InboxReader, Page, StoreError},
     receive::STREAM_GRACE,
     show,
+    sight::Sight,
 };
 use crate::model::{
     conversation::Conversation,
@@ -21,7 +22,7 @@ use crate::model::{
     time::Timestamp,
 };
 
-/// How many answers of the table one page may take when only a channel's letters are wanted.
+/// How many answers of the table one page may take when some letters are left out.
 const ANSWERS: usize = 10;
 /// When to try again with an outbox that is full.
 const FULL: Duration = Duration::from_mins(1);
@@ -121,11 +122,36 @@ impl From<DeadLetter> for DeadView {
     }
 }
 
+/// For whom dead letters are looked at, which says which there are.
+#[derive(Clone, Copy)]
+pub enum ForWhom<'a> {
+    /// All of a company's: for the operator.
+    Company(CompanyId),
+    /// Those that a user may see.
+    Seen(&'a Sight<'a>),
+}
+
+impl ForWhom<'_> {
+    fn company(self) -> CompanyId {
+        match self {
+            Self::Company(company) => company,
+            Self::Seen(sight) => sight.caller.company,
+        }
+    }
+
+    async fn include(self, conversation: &Conversation) -> Result<bool, StoreError> {
+        match self {
+            Self::Company(company) => Ok(conversation.company == company),
+            Self::Seen(sight) => sight.sees(conversation).await,
+        }
+    }
+}
+
 /// Which dead letters are meant.
-#[derive(Debug, Clone)]
-pub struct DeadQuery {
-    /// Whose.
-    pub company: CompanyId,
+#[derive(Clone)]
+pub struct DeadQuery<'a> {
+    /// For whom.
+    pub whom: ForWhom<'a>,
     /// Of this channel alone.
     pub channel: Option<ChannelId>,
     /// Where to go on; empty and none are the beginning.
@@ -134,15 +160,29 @@ pub struct DeadQuery {
     pub limit: usize,
 }
 
-/// A page of dead letters, newest first. With a channel, a page may hold fewer than there are, and a cursor all the same.
-pub async fn list(store: &dyn DeadStore, query: &DeadQuery) -> Result<Page<DeadLetter, DeadCursor>, InboxError> {
+/// A page of dead letters, newest first. Where some are left out, a page may hold fewer than there are, and a cursor all the same.
+pub async fn list(store: &dyn DeadStore, query: &DeadQuery<'_>) -> Result<Page<DeadLetter, DeadCursor>, InboxError> {
     found(store, query, Order::NewestFirst).await
 }
 
-/// One dead letter of the company.
-pub async fn show(store: &dyn DeadStore, company: CompanyId, id: &MessageId) -> Result<DeadLetter, InboxError> {
-    let letter = store.dead_letter(id).await?.filter(|letter| letter.conversation.company == company);
-    letter.ok_or(InboxError::NotFound("dead letter"))
+/// One dead letter that the caller may see.
+pub async fn show(store: &dyn DeadStore, sight: &Sight<'_>, id: &MessageId) -> Result<DeadLetter, InboxError> {
+    match store.dead_letter(id).await? {
+        Some(letter) if sight.sees(&letter.conversation).await? => Ok(letter),
+        _ => Err(InboxError::NotFound("dead letter")),
+    }
+}
+
+/// Has a dead message that the caller may see delivered again; may be repeated.
+pub async fn resend_seen(
+    store: &dyn DeadStore,
+    reader: &dyn InboxReader,
+    sight: &Sight<'_>,
+    id: &MessageId,
+    now: Timestamp,
+) -> Result<(), InboxError> {
+    sight.around(reader.conversation(&id.conversation()).await?, "dead letter").await?;
+    resend(store, sight.caller.company, id, now).await
 }
 
 /// Has a dead message delivered again. One that is alive already is as it should be: this may be repeated.
@@ -169,12 +209,12 @@ pub struct Resent {
     pub next: Option<DeadCursor>,
 }
 
-/// Has a company's dead messages, or those of one channel, delivered again, the oldest first and at most `query.limit` of them.
-pub async fn resend_all(store: &dyn DeadStore, query: &DeadQuery, now: Timestamp) -> Result<Resent, InboxError> {
+/// Has dead messages, all or those of one channel, delivered again, the oldest first and at most `query.limit` of them.
+pub async fn resend_all(store: &dyn DeadStore, query: &DeadQuery<'_>, now: Timestamp) -> Result<Resent, InboxError> {
     let page = found(store, query, Order::OldestFirst).await?;
     let mut resent = Resent { resent: 0, full: 0, next: page.next };
     for letter in page.items {
-        match resend(store, query.company, &letter.message.id, now).await {
+        match resend(store, query.whom.company(), &letter.message.id, now).await {
             Ok(()) => resent.resent += 1,
             Err(InboxError::RateLimited { .. }) => resent.full += 1,
             // Erased since it was listed.
@@ -185,16 +225,20 @@ pub async fn resend_all(store: &dyn DeadStore, query: &DeadQuery, now: Timestamp
     Ok(resent)
 }
 
-async fn found(store: &dyn DeadStore, query: &DeadQuery, order: Order) -> Result<Page<DeadLetter, DeadCursor>, InboxError> {
+async fn found(store: &dyn DeadStore, query: &DeadQuery<'_>, order: Order) -> Result<Page<DeadLetter, DeadCursor>, InboxError> {
     let after = query.after.as_deref().filter(|after| !after.is_empty()).map(DeadCursor::decode).transpose();
     let mut next =
         after.map_err(|_| InboxError::BadRequest { parameter: "after", problem: "is not a cursor of this list".to_owned() })?;
     let mut items = Vec::new();
     for _ in 0..ANSWERS {
-        let page = store.dead_letters(query.company, order, next.as_ref(), query.limit - items.len()).await?;
+        let page = store.dead_letters(query.whom.company(), order, next.as_ref(), query.limit - items.len()).await?;
         next = page.next;
-        let wanted = |letter: &DeadLetter| query.channel.as_ref().is_none_or(|channel| letter.conversation.channel == *channel);
-        items.extend(page.items.into_iter().filter(wanted));
+        for letter in page.items {
+            let is_there = query.channel.as_ref().is_none_or(|channel| letter.conversation.channel == *channel);
+            if is_there && query.whom.include(&letter.conversation).await? {
+                items.push(letter);
+            }
+        }
         if next.is_none() || items.len() >= query.limit {
             break;
         }

@@ -24,6 +24,7 @@ pub mod retry;
 pub mod review;
 pub mod send;
 pub mod show;
+pub mod sight;
 pub mod templates;
 pub mod tokens;
 pub mod view;

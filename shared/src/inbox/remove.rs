@@ -7,6 +7,7 @@ use super::{
     Caller,
     error::InboxError,
     ports::{ChannelStore, InboxReader, InstallationStore},
+    sight::Sight,
     tokens::{TokenError, Tokens},
 };
 use crate::{
@@ -113,12 +114,11 @@ pub async fn delete_conversation(
     bucket: &dyn Bucket,
     reader: &dyn InboxReader,
     tell: &TellPorts<'_>,
-    caller: &Caller,
+    sight: &Sight<'_>,
     id: &ConversationId,
 ) -> Result<(), InboxError> {
-    let conversation = reader.conversation(id).await?;
-    let conversation =
-        conversation.filter(|found| found.company == caller.company).ok_or(InboxError::NotFound("conversation"))?;
+    let caller = &sight.caller;
+    let conversation = sight.conversation(reader.conversation(id).await?).await?;
     if conversation.owner != caller.user {
         return Err(InboxError::Forbidden("only the user who connected the channel may delete its conversations".to_owned()));
     }

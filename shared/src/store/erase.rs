@@ -181,6 +181,7 @@ mod tests {
         vec![
             Key::installation(company, user),
             Key::channel(&channel),
+            Key::sharing(company),
             Key::account(whatsapp, &account),
             Key::group_member(whatsapp, &account, &channel),
             Key::templates(&channel),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `CO#<company>` | `US#<user>` | installation |
 //! | `CO#<company>` | `CH#<channel>` | channel |
+//! | `CO#<company>` | `SHARING` | which channels their owners keep to themselves |
 //! | `ACCT#<provider>#<account>` | `ACCT` | provider account → channel |
 //! | `GROUP#<provider>#<group>` | `<channel>` | channels of a group of accounts |
 //! | `CH#<channel>#TPL` | `TPL` | its approved templates, kept for a while |
@@ -69,6 +70,8 @@ pub(super) const CONVERSATION: &str = "CV";
 const PERSON: &str = "PERSON";
 /// Sort key of a company's webhooks in Pipedrive.
 pub(super) const WATCH: &str = "WATCH";
+/// Sort key of which channels their owners keep to themselves.
+const SHARING: &str = "SHARING";
 /// Begins the partition key of a company's installations and channels, and of what it knows of contacts.
 pub(super) const COMPANY_PREFIX: &str = "CO#";
 /// Begins the sort key of a channel.
@@ -114,6 +117,10 @@ impl Key {
 
     pub(super) fn channel(id: &ChannelId) -> Self {
         Self::new(company_partition(id.company()), format!("{CHANNEL_PREFIX}{id}"))
+    }
+
+    pub(super) fn sharing(company: CompanyId) -> Self {
+        Self::new(company_partition(company), SHARING)
     }
 
     pub(super) fn account(provider: ProviderKind, account: &AccountId) -> Self {

@@ -39,6 +39,7 @@ mod references;
 mod removal;
 mod segments;
 mod send;
+mod sharing;
 mod statuses;
 mod templates;
 mod turns;

@@ -11,9 +11,9 @@ use pigeonpost_tests::{
     world::World,
 };
 use serde_json::{Value, json};
-use shared::{clock::Clock, http::HttpFunction};
+use shared::{clock::Clock, http::HttpFunction, model::ids::UserId};
 
-use crate::inbox::desk::{Desk, names, said, text, write};
+use crate::inbox::desk::{COLLEAGUE, Desk, names, said, text, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_newest_first_and_goes_on_where_it_ended() {
@@ -86,9 +86,9 @@ async fn the_page_starts_with_all_that_it_shows() {
 }
 
 /// Calls the inbox function over the wire as the gateway would; its answer, and what passed.
-async fn over(wire: &Wire, world: &World, route: &str, query: &[(&str, &str)]) -> (Value, Traffic) {
+async fn over(wire: &Wire, world: &World, user: UserId, route: &str, query: &[(&str, &str)]) -> (Value, Traffic) {
     let function = inbox::Function::new(&wire.environment(world.bundle.environment()));
-    let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let session = world.bundle.session(DEMO_COMPANY, user).await.unwrap();
     let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {session}").parse().unwrap())]);
     let query: HashMap<String, String> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let mut context = ApiGatewayV2httpRequestContext::default();
@@ -117,7 +117,7 @@ async fn one_query_tells_all_that_changed() {
     world.clock.advance(Duration::from_mins(1));
     let since = world.clock.now().millis().to_string();
     let wire = Wire::default();
-    let (quiet, traffic) = over(&wire, &world, "/inbox/api/updates", &[("since", &since)]).await;
+    let (quiet, traffic) = over(&wire, &world, DEMO_USER, "/inbox/api/updates", &[("since", &since)]).await;
     assert_eq!((names(&quiet).len(), traffic.operations), (0, vec!["Query".to_owned()]));
     assert_eq!((quiet["since"].to_string(), &quiet["more"]), (since.clone(), &json!(false)));
 
@@ -127,7 +127,7 @@ async fn one_query_tells_all_that_changed() {
     let seen = text(&desk.row("Customer 1").await["last"]["id"]);
     desk.post(&format!("conversations/{}/read", ids[1]), &json!({ "seen": seen })).await;
     desk.call(Method::PUT, &format!("conversations/{}/state", ids[2]), Some(&json!({"state": "closed"}))).await;
-    let (news, traffic) = over(&wire, &world, "/inbox/api/updates", &[("since", &since)]).await;
+    let (news, traffic) = over(&wire, &world, DEMO_USER, "/inbox/api/updates", &[("since", &since)]).await;
     assert_eq!(traffic.operations, ["Query"]);
     let mut changed = names(&news);
     changed.sort();
@@ -136,7 +136,23 @@ async fn one_query_tells_all_that_changed() {
     // Its ticks are changes too, also when the next call begins where this one ended.
     world.settle().await;
     let since = news["since"].to_string();
-    let (ticks, _) = over(&wire, &world, "/inbox/api/updates", &[("since", &since)]).await;
+    let (ticks, _) = over(&wire, &world, DEMO_USER, "/inbox/api/updates", &[("since", &since)]).await;
     assert!(names(&ticks).contains(&"Customer 0".to_owned()), "{ticks}");
     desk.call(Method::GET, "updates", None).await.refused(400, "BAD_REQUEST");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleagues_channel_costs_one_read_by_key_and_none_while_nothing_changes() {
+    let world = World::start().await;
+    let _colleague = Desk::of_colleague(&world).await;
+    for n in 0..4 {
+        write(&world, n, &format!("Customer {n}"), "hello").await;
+    }
+    let wire = Wire::default();
+    let (news, traffic) = over(&wire, &world, COLLEAGUE, "/inbox/api/updates", &[("since", "0")]).await;
+    assert_eq!((names(&news).len(), traffic.operations), (4, vec!["Query".to_owned(), "GetItem".to_owned()]));
+    world.clock.advance(Duration::from_mins(1));
+    let since = world.clock.now().millis().to_string();
+    let (_, traffic) = over(&wire, &world, COLLEAGUE, "/inbox/api/updates", &[("since", &since)]).await;
+    assert_eq!(traffic.operations, ["Query"]);
 }

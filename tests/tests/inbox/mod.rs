@@ -5,5 +5,6 @@ mod desk;
 mod lists;
 mod search;
 mod send;
+mod sharing;
 mod strangers;
 mod threads;

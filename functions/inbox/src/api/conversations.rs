@@ -7,7 +7,7 @@ use shared::{
         error::InboxError,
         page::{
             list::{self, Filter},
-            thread,
+            thread::{self, ThreadPorts},
         },
         remove::{self, TellPorts},
     },
@@ -33,7 +33,7 @@ impl Call<'_> {
     pub(super) async fn conversations(&self, request: &Request) -> Result<Response, InboxError> {
         let (filter, limit) = (filter(request)?, request::limit(request, "limit")?);
         let (links, after) = (self.links().await?, request::query(request, "after"));
-        let page = list::conversations(&*self.api.reader, &links, &self.caller, &filter, after.as_deref(), limit).await?;
+        let page = list::conversations(&*self.api.reader, &links, &self.sight, &filter, after.as_deref(), limit).await?;
         Ok(response::data(page))
     }
 
@@ -41,21 +41,21 @@ impl Call<'_> {
         let id = request::path_id(request, "conversation", "conversation")?;
         let (links, after) = (self.links().await?, request::query(request, "after"));
         let limit = request::limit(request, "limit")?;
-        let thread = thread::thread(&*self.api.reader, &links, &self.caller, &id, after.as_deref(), limit).await?;
+        let thread = thread::thread(&*self.api.reader, &links, &self.sight, &id, after.as_deref(), limit).await?;
         Ok(response::data(thread))
     }
 
     pub(super) async fn mark_read(&self, request: &mut Request) -> Result<Response, InboxError> {
         let id = request::path_id(request, "conversation", "conversation")?;
         let Seen { seen } = body(request)?;
-        thread::mark_read(&*self.api.writer, &*self.api.clock, &self.caller, &id, &seen).await?;
+        thread::mark_read(&self.thread_ports(), &self.sight, &id, &seen).await?;
         Ok(response::success())
     }
 
     pub(super) async fn set_state(&self, request: &mut Request) -> Result<Response, InboxError> {
         let id = request::path_id(request, "conversation", "conversation")?;
         let State { state } = body(request)?;
-        thread::set_state(&*self.api.writer, &*self.api.clock, &self.caller, &id, state).await?;
+        thread::set_state(&self.thread_ports(), &self.sight, &id, state).await?;
         Ok(response::success())
     }
 
@@ -63,8 +63,12 @@ impl Call<'_> {
         let id = request::path_id(request, "conversation", "conversation")?;
         let tell = TellPorts { tokens: self.tokens(), api: &*self.api.inbox };
         let (channels, bucket, reader) = (&*self.api.channels, &*self.api.bucket, &*self.api.reader);
-        remove::delete_conversation(channels, bucket, reader, &tell, &self.caller, &id).await?;
+        remove::delete_conversation(channels, bucket, reader, &tell, &self.sight, &id).await?;
         Ok(response::success())
+    }
+
+    fn thread_ports(&self) -> ThreadPorts<'_> {
+        ThreadPorts { reader: &*self.api.reader, writer: &*self.api.writer, clock: &*self.api.clock }
     }
 }
 

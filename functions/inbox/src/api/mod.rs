@@ -13,7 +13,7 @@ mod start;
 use serde::Deserialize;
 use shared::{
     http::{Request, Response, public_url::public_url, request, session},
-    inbox::{Caller, error::InboxError},
+    inbox::{error::InboxError, sight::Sight},
     pipedrive::spend::Spend,
     records::link::told,
 };
@@ -27,9 +27,10 @@ impl Api {
     /// Answers a request of a route of the API.
     pub(crate) async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {
         let caller = session::caller(request.headers(), &self.secrets, self.clock.now()).await?;
-        let call = Call { api: self, caller, public_url: public_url(&self.config, &request)?, spend: Spend::default() };
+        let sight = Sight::new(&*self.sharing, caller);
+        let call = Call { api: self, sight, public_url: public_url(&self.config, &request)?, spend: Spend::default() };
         let answer = call.route(&mut request).await;
-        told::write_down(&*self.budget, &*self.clock, call.caller.company, &call.spend).await;
+        told::write_down(&*self.budget, &*self.clock, call.sight.caller.company, &call.spend).await;
         answer
     }
 }
@@ -37,7 +38,8 @@ impl Api {
 /// A request that was let in.
 struct Call<'a> {
     api: &'a Api,
-    caller: Caller,
+    /// Who asks, and what they may see.
+    sight: Sight<'a>,
     public_url: String,
     /// What it costs in Pipedrive.
     spend: Spend,
@@ -73,6 +75,7 @@ impl Call<'_> {
             Some(("POST", "dead/{message}/resend")) => self.resend_dead(request).await,
             Some(("GET", "settings")) => self.settings().await,
             Some(("PUT", "settings")) => self.change_settings(request).await,
+            Some(("PUT", "sharing")) => self.change_sharing(request).await,
             Some(("GET", "pipelines")) => self.pipelines().await,
             Some(("GET", "budget")) => self.budget().await,
             Some(("GET", "audit")) => self.company_audit(request).await,

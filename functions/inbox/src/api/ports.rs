@@ -13,6 +13,7 @@ use shared::{
         page::{answer::AnswerPorts, start::StartPorts},
         ports::{ChannelStore, InboxReader, InboxWriter, InstallationStore, ReceiveStore, SendStore, TemplateStore},
         send::SendPorts,
+        sight::SharingStore,
         templates::TemplatePorts,
         tokens::Tokens,
     },
@@ -38,6 +39,7 @@ pub(crate) struct Api {
     pub(super) sends: Arc<dyn SendStore>,
     pub(super) templates: Arc<dyn TemplateStore>,
     pub(super) channels: Arc<dyn ChannelStore>,
+    pub(super) sharing: Arc<dyn SharingStore>,
     pub(super) dead: Arc<dyn DeadStore>,
     pub(super) installations: Arc<dyn InstallationStore>,
     pub(super) links: Arc<dyn LinkStore>,
@@ -71,6 +73,7 @@ impl Api {
             sends: table.clone(),
             templates: table.clone(),
             channels: table.clone(),
+            sharing: table.clone(),
             dead: table.clone(),
             installations: table.clone(),
             links: table.clone(),
@@ -134,6 +137,7 @@ impl Call<'_> {
     pub(super) fn link_ports(&self) -> LinkPorts<'_> {
         let api = self.api;
         LinkPorts {
+            sight: &self.sight,
             relink: RelinkPorts { links: &*api.links, known: &*api.known, users: &*api.installations },
             known: &*api.known,
             audit: &*api.audit,

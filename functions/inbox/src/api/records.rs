@@ -52,43 +52,43 @@ pub(super) fn is_of_record(request: &Request) -> bool {
 impl Call<'_> {
     pub(super) async fn conversations_of_record(&self, request: &Request) -> Result<Response, InboxError> {
         let (links, panel) = (self.links().await?, panel(request)?);
-        let found = of::conversations_of(&self.link_ports(), &self.caller, panel).await?;
-        let conversations = found.into_iter().map(|found| ConversationRow::new(found, &self.caller, &links)).collect();
+        let found = of::conversations_of(&self.link_ports(), &self.sight.caller, panel).await?;
+        let conversations = found.into_iter().map(|found| ConversationRow::new(found, &self.sight.caller, &links)).collect();
         Ok(response::data(ConversationRows { conversations, after: None }))
     }
 
     pub(super) async fn people(&self, request: &Request) -> Result<Response, InboxError> {
-        Ok(response::data(of::people_of(&self.link_ports(), &self.caller, panel(request)?).await?))
+        Ok(response::data(of::people_of(&self.link_ports(), &self.sight.caller, panel(request)?).await?))
     }
 
     /// Begins a conversation, linked to the person if it is to be and is not linked yet.
     pub(super) async fn begin(&self, request: &mut Request) -> Result<Response, InboxError> {
         let wanted: Begin = body(request)?;
-        let mut conversation = begin::begin(&self.begin_ports(), &self.caller, &wanted).await?;
+        let mut conversation = begin::begin(&self.begin_ports(), &self.sight, &wanted).await?;
         if let Some(person) = wanted.person.filter(|_| conversation.record.person().is_none()) {
-            conversation = change::link(&self.link_ports(), &self.caller, &conversation.id, person).await?;
+            conversation = change::link(&self.link_ports(), &self.sight.caller, &conversation.id, person).await?;
             self.write_past(&conversation).await?;
         }
-        Ok(response::data(ConversationRow::new(conversation, &self.caller, &self.links().await?)))
+        Ok(response::data(ConversationRow::new(conversation, &self.sight.caller, &self.links().await?)))
     }
 
     pub(super) async fn record(&self, request: &Request) -> Result<Response, InboxError> {
-        Ok(response::data(look::look(&self.link_ports(), &self.caller, &conversation(request)?).await?))
+        Ok(response::data(look::look(&self.link_ports(), &self.sight.caller, &conversation(request)?).await?))
     }
 
     pub(super) async fn candidates(&self, request: &Request) -> Result<Response, InboxError> {
         let (id, term) = (conversation(request)?, request::query(request, "q"));
-        Ok(response::data(candidates::candidates(&self.link_ports(), &self.caller, &id, term.as_deref()).await?))
+        Ok(response::data(candidates::candidates(&self.link_ports(), &self.sight.caller, &id, term.as_deref()).await?))
     }
 
     pub(super) async fn audit(&self, request: &Request) -> Result<Response, InboxError> {
         let (id, limit) = (conversation(request)?, request::limit(request, "limit")?);
-        Ok(response::data(told::audit(&self.link_ports(), &self.caller, &id, limit).await?))
+        Ok(response::data(told::audit(&self.link_ports(), &self.sight.caller, &id, limit).await?))
     }
 
     pub(super) async fn change_record(&self, request: &mut Request) -> Result<Response, InboxError> {
         let (id, deed) = (conversation(request)?, request::path_parameter(request, "deed").unwrap_or_default());
-        let (ports, caller) = (&self.link_ports(), &self.caller);
+        let (ports, caller) = (&self.link_ports(), &self.sight.caller);
         let conversation = match deed.as_str() {
             "link" => {
                 let WantedPerson { person } = body(request)?;

@@ -4,7 +4,7 @@ use shared::{
     http::{Request, Response, request, response},
     inbox::{
         error::InboxError,
-        page::{self, answer, list, start},
+        page::{answer, list, start},
     },
     model::time::Timestamp,
 };
@@ -17,7 +17,7 @@ const FIRST: usize = 50;
 impl Call<'_> {
     pub(super) async fn start(&self) -> Result<Response, InboxError> {
         let links = self.links().await?;
-        Ok(response::data(start::start(&self.start_ports(), &links, &self.caller, FIRST).await?))
+        Ok(response::data(start::start(&self.start_ports(), &links, &self.sight, FIRST).await?))
     }
 
     pub(super) async fn updates(&self, request: &Request) -> Result<Response, InboxError> {
@@ -27,11 +27,12 @@ impl Call<'_> {
             problem: "has to be what an earlier call answered".to_owned(),
         })?;
         let links = self.links().await?;
-        Ok(response::data(list::updates(&*self.api.reader, &links, &self.caller, Timestamp::from_millis(since)).await?))
+        Ok(response::data(list::updates(&*self.api.reader, &links, &self.sight, Timestamp::from_millis(since)).await?))
     }
 
     pub(super) async fn templates(&self, request: &Request) -> Result<Response, InboxError> {
-        let channel = page::own_channel(request::path_id(request, "channel", "channel")?, &self.caller)?;
-        Ok(response::data(answer::templates(&self.template_ports(), &channel).await?))
+        let id = request::path_id(request, "channel", "channel")?;
+        let channel = self.sight.channel(self.api.reader.channel(&id).await?).await?;
+        Ok(response::data(answer::templates(&self.template_ports(), &channel.id).await?))
     }
 }

@@ -5,14 +5,13 @@ use serde::Deserialize;
 use super::{
     rows::MessageRow,
     uploads::{self, Uploaded},
-    within,
 };
 use crate::{
     inbox::{
-        Caller,
         error::InboxError,
         ports::InboxReader,
         send::{self, FromPage, NewFile, SendPorts, SendRequest, Sent},
+        sight::Sight,
         templates::{self, TemplatePorts},
     },
     media::links::Links,
@@ -95,11 +94,11 @@ pub async fn templates(ports: &TemplatePorts<'_>, channel: &ChannelId) -> Result
 pub async fn answer(
     ports: &AnswerPorts<'_>,
     links: &Links,
-    caller: &Caller,
+    sight: &Sight<'_>,
     id: &ConversationId,
     answer: Answer,
 ) -> Result<MessageRow, InboxError> {
-    let conversation = within(ports.reader.conversation(id).await?, caller)?;
+    let (conversation, caller) = (sight.conversation(ports.reader.conversation(id).await?).await?, &sight.caller);
     let template = match &answer.template {
         Some(_) if !answer.files.is_empty() => return Err(InboxError::invalid_body("files", "can't go with a template")),
         Some(chosen) => Some(filled(ports, &conversation.channel, chosen).await?),
@@ -119,11 +118,11 @@ pub async fn answer(
 
 /// Sends a failed message once more, as a new one; the two name each other. Only a person asks for that: nobody else knows
 /// whether the first one arrived after all. It can be asked once for a message.
-pub async fn retry(ports: &AnswerPorts<'_>, links: &Links, caller: &Caller, id: &MessageId) -> Result<MessageRow, InboxError> {
+pub async fn retry(ports: &AnswerPorts<'_>, links: &Links, sight: &Sight<'_>, id: &MessageId) -> Result<MessageRow, InboxError> {
     let home = id.conversation();
     let found = futures_util::future::try_join(ports.reader.conversation(&home), ports.reader.message(id));
     let (conversation, failed) = found.await?;
-    let conversation = within(conversation, caller).map_err(|_| InboxError::NotFound("message"))?;
+    let conversation = sight.around(conversation, "message").await?;
     let failed = failed.ok_or(InboxError::NotFound("message"))?;
     if failed.direction != Direction::Out || failed.status != Status::Failed || failed.deleted_at.is_some() {
         return Err(InboxError::Forbidden("only a message that failed can be sent once more".to_owned()));
@@ -150,7 +149,7 @@ pub async fn retry(ports: &AnswerPorts<'_>, links: &Links, caller: &Caller, id: 
         Some(answered) => ports.reader.message(answered).await?,
         None => None,
     };
-    let page = FromPage { author: Some(caller.user), template, reply_to, retry_of: Some(failed.id) };
+    let page = FromPage { author: Some(sight.caller.user), template, reply_to, retry_of: Some(failed.id) };
     let Sent { message, .. } = send::send_from(&ports.send, request(conversation, failed.text, files, page)).await?;
     Ok(MessageRow::new(message, links))
 }

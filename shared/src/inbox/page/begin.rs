@@ -6,10 +6,10 @@ use serde::Deserialize;
 use crate::{
     clock::Clock,
     inbox::{
-        Caller,
         error::InboxError,
         ports::{InboxReader, InboxWriter, ReceiveStore, StoreError},
         read::served,
+        sight::Sight,
     },
     model::{
         contact::Phone,
@@ -57,10 +57,9 @@ pub struct Begin {
 }
 
 /// The conversation with whoever has that number on the channel, begun if there is none.
-pub async fn begin(ports: &BeginPorts<'_>, caller: &Caller, wanted: &Begin) -> Result<Conversation, InboxError> {
+pub async fn begin(ports: &BeginPorts<'_>, sight: &Sight<'_>, wanted: &Begin) -> Result<Conversation, InboxError> {
     let id = ChannelId::parse(&wanted.channel).map_err(|_| InboxError::NotFound("channel"))?;
-    let id = super::own_channel(id, caller)?;
-    let channel = served(ports.reader.channel(&id).await?)?;
+    let channel = served(Some(sight.channel(ports.reader.channel(&id).await?).await?))?;
     let provider = ports.providers.get(channel.provider);
     let secrets = ports.secrets.get().await?;
     let sealed = channel.credentials.as_ref().ok_or(InboxError::NotFound("channel"))?;
@@ -87,7 +86,7 @@ pub async fn begin(ports: &BeginPorts<'_>, caller: &Caller, wanted: &Begin) -> R
         let begun = Conversation {
             id: ConversationId::new(),
             channel: id.clone(),
-            company: caller.company,
+            company: channel.company,
             owner: channel.owner,
             customer: customer.clone(),
             state: ConversationState::Open,
@@ -101,7 +100,7 @@ pub async fn begin(ports: &BeginPorts<'_>, caller: &Caller, wanted: &Begin) -> R
             record: Link::default(),
             last: None,
             changed_at: Some(now),
-            answered_by: Some(caller.user),
+            answered_by: Some(sight.caller.user),
         };
         if ports.writer.begin_conversation(&begun, gone.as_ref()).await? {
             tracing::info!(conversation = %begun.id, channel = %id, "a conversation was begun");

@@ -1,6 +1,6 @@
 //! The list of conversations, newest first, and what changed in it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::rows::{ConversationRow, is_mine};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
         Caller,
         error::InboxError,
         ports::{InboxReader, Page},
+        sight::Sight,
     },
     media::links::Links,
     model::{
@@ -27,7 +28,7 @@ const MAX_CHANGES: usize = 200;
 /// How far back changes are told once more: an index lags behind the table by moments, and clocks differ.
 const OVERLAP: Duration = Duration::from_secs(10);
 
-/// Which conversations. All of the company's, unless something is asked for.
+/// Which conversations. All that the caller may see, unless something is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Those of this channel.
@@ -63,6 +64,9 @@ pub struct ConversationRows {
 pub struct Updates {
     /// Conversations that changed, the oldest change first. Some may be told twice.
     pub conversations: Vec<ConversationRow>,
+    /// Channels of the changes that the caller may not see.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hidden: BTreeSet<ChannelId>,
     /// Where the next call goes on.
     pub since: i64,
     /// Whether there is more already.
@@ -73,13 +77,14 @@ pub struct Updates {
 pub async fn conversations(
     store: &dyn InboxReader,
     links: &Links,
-    caller: &Caller,
+    sight: &Sight<'_>,
     filter: &Filter,
     after: Option<&str>,
     limit: usize,
 ) -> Result<ConversationRows, InboxError> {
     let mut after =
         after.filter(|after| !after.is_empty()).map(ConversationCursor::decode).transpose().map_err(|_| bad_cursor())?;
+    let caller = &sight.caller;
     if filter.channel.as_ref().is_some_and(|channel| channel.company() != caller.company) {
         return Err(InboxError::NotFound("channel"));
     }
@@ -93,8 +98,8 @@ pub async fn conversations(
         };
         looked += items.len();
         stride = (stride * 2).min(STRIDE);
-        for conversation in items.into_iter().filter(|one| one.company == caller.company) {
-            if !filter.lets_through(&conversation, caller) {
+        for conversation in items {
+            if !filter.lets_through(&conversation, caller) || !sight.sees(&conversation).await? {
                 continue;
             }
             if found.len() == limit {
@@ -124,15 +129,23 @@ fn page(
     ConversationRows { conversations, after }
 }
 
-/// What changed in the company since an earlier call. 1 query, however much there is.
-pub async fn updates(store: &dyn InboxReader, links: &Links, caller: &Caller, since: Timestamp) -> Result<Updates, InboxError> {
-    let changed = store.changed_conversations(caller.company, since.minus(OVERLAP), MAX_CHANGES).await?;
+/// What changed in the company since an earlier call. 1 query, however much there is; and 1 read of who sees what, where a
+/// colleague's channel is concerned.
+pub async fn updates(store: &dyn InboxReader, links: &Links, sight: &Sight<'_>, since: Timestamp) -> Result<Updates, InboxError> {
+    let changed = store.changed_conversations(sight.caller.company, since.minus(OVERLAP), MAX_CHANGES).await?;
     let more = changed.len() == MAX_CHANGES;
     let newest = changed.last().and_then(|last| last.changed_at).unwrap_or(since);
     // With more to come, what was told last comes again, so the next call has to begin behind it.
     let next = if more { newest.plus(OVERLAP) } else { newest.max(since) };
-    let rows = changed.into_iter().map(|one| ConversationRow::new(one, caller, links)).collect();
-    Ok(Updates { conversations: rows, since: next.millis(), more })
+    let (mut conversations, mut hidden) = (Vec::with_capacity(changed.len()), BTreeSet::new());
+    for one in changed {
+        if sight.sees(&one).await? {
+            conversations.push(ConversationRow::new(one, &sight.caller, links));
+        } else {
+            hidden.insert(one.channel);
+        }
+    }
+    Ok(Updates { conversations, hidden, since: next.millis(), more })
 }
 
 pub(super) fn bad_cursor() -> InboxError {

@@ -1,4 +1,4 @@
-//! Searching: the names and numbers of the whole company, and the texts of the conversation that is open and of the recent
+//! Searching: the names and numbers of all conversations that the caller may see, and the texts of the conversation that is open and of the recent
 //! ones. There is no index of texts; so the answer says how far it looked, and the page shows that.
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
@@ -10,6 +10,7 @@ use crate::{
         Caller,
         error::InboxError,
         ports::{InboxReader, Page},
+        sight::Sight,
     },
     media::links::Links,
     model::{
@@ -145,21 +146,23 @@ impl Needle {
     }
 }
 
-/// Conversations of the company by the customer's name or number, newest first.
+/// Conversations by the customer's name or number, newest first.
 pub async fn conversations(
     store: &dyn InboxReader,
     links: &Links,
-    caller: &Caller,
+    sight: &Sight<'_>,
     query: &str,
     after: Option<&str>,
 ) -> Result<FoundConversations, InboxError> {
     let needle = Needle::new(query)?;
     let mut after =
         after.filter(|after| !after.is_empty()).map(ConversationCursor::decode).transpose().map_err(|_| bad_cursor())?;
-    let (mut found, mut looked) = (Vec::new(), 0);
+    let caller = &sight.caller;
+    let (mut found, mut read, mut looked) = (Vec::new(), 0, 0);
     loop {
         let Page { items, next } = store.conversations_of_company(caller.company, after.as_ref(), STRIDE).await?;
-        for conversation in items {
+        read += items.len();
+        for conversation in sight.seen(items).await? {
             looked += 1;
             if !needle.finds(&conversation) {
                 continue;
@@ -171,7 +174,7 @@ pub async fn conversations(
             }
         }
         after = next;
-        if after.is_none() || looked >= NAMES {
+        if after.is_none() || read >= NAMES {
             return Ok(found_conversations(found, looked, after.as_ref(), caller, links));
         }
     }
@@ -191,7 +194,7 @@ fn found_conversations(
 /// Messages of the open conversation and of the recent ones.
 pub async fn messages(
     store: &dyn InboxReader,
-    caller: &Caller,
+    sight: &Sight<'_>,
     query: &str,
     open: Option<&ConversationId>,
 ) -> Result<FoundMessages, InboxError> {
@@ -199,13 +202,13 @@ pub async fn messages(
     let in_open = async {
         match open {
             Some(id) => {
-                super::within(store.conversation(id).await?, caller)?;
+                sight.conversation(store.conversation(id).await?).await?;
                 Ok(Some(look_into(store, &needle, id, OPEN_MESSAGES).await?))
             }
             None => Ok(None),
         }
     };
-    let (in_open, in_recent) = try_join(in_open, look_into_recent(store, &needle, caller, open)).await?;
+    let (in_open, in_recent) = try_join(in_open, look_into_recent(store, &needle, sight, open)).await?;
     let (mut found, open) = in_open.map_or_else(|| (Vec::new(), None), |(found, looked)| (found, Some(looked)));
     let (others, recent) = in_recent;
     found.extend(others);
@@ -216,12 +219,13 @@ pub async fn messages(
 async fn look_into_recent(
     store: &dyn InboxReader,
     needle: &Needle,
-    caller: &Caller,
+    sight: &Sight<'_>,
     open: Option<&ConversationId>,
 ) -> Result<(Vec<FoundMessage>, Looked), InboxError> {
-    let recent = store.conversations_of_company(caller.company, None, RECENT).await?;
+    let recent = store.conversations_of_company(sight.caller.company, None, RECENT).await?;
     let is_whole = recent.next.is_none();
-    let others: Vec<ConversationId> = recent.items.into_iter().map(|one| one.id).filter(|id| Some(id) != open).collect();
+    let seen = sight.seen(recent.items).await?;
+    let others: Vec<ConversationId> = seen.into_iter().map(|one| one.id).filter(|id| Some(id) != open).collect();
     let each: Vec<(Vec<FoundMessage>, Looked)> = stream::iter(others)
         .map(|id| async move { look_into(store, needle, &id, RECENT_MESSAGES).await })
         .buffered(PARALLEL)

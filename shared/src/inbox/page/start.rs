@@ -9,6 +9,7 @@ use crate::{
         Caller,
         error::InboxError,
         ports::{InboxReader, InstallationStore, Members},
+        sight::Sight,
     },
     media::links::Links,
     model::{
@@ -32,7 +33,7 @@ pub struct Start {
     pub pipedrive_url: Option<String>,
     /// Who of the company uses the app.
     pub members: Vec<Member>,
-    /// Its channels.
+    /// Its channels, as far as the caller may see what is on them.
     pub channels: Vec<ChannelRow>,
     /// Its newest conversations.
     pub conversations: Vec<ConversationRow>,
@@ -116,11 +117,24 @@ impl ChannelRow {
     }
 }
 
-/// The company's channels that are not removed, in the order in which they were connected.
-fn channels(members: Vec<Channel>, caller: &Caller, providers: &Registry, secrets: &Secrets) -> Vec<ChannelRow> {
+/// The channels that are not removed and of which the caller may see what is on them, in the order in which they were connected.
+async fn channels(
+    members: Vec<Channel>,
+    sight: &Sight<'_>,
+    providers: &Registry,
+    secrets: &Secrets,
+) -> Result<Vec<ChannelRow>, InboxError> {
     let mut channels: Vec<Channel> = members.into_iter().filter(|channel| channel.state != ChannelState::Removed).collect();
     channels.sort_by_key(|channel| channel.created_at);
-    channels.into_iter().map(|channel| ChannelRow::new(channel, caller, providers, secrets)).collect()
+    let mut rows = Vec::with_capacity(channels.len());
+    for channel in channels {
+        match sight.channel(Some(channel)).await {
+            Ok(channel) => rows.push(ChannelRow::new(channel, &sight.caller, providers, secrets)),
+            Err(InboxError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(rows)
 }
 
 fn member(installation: &Installation) -> Option<Member> {
@@ -145,13 +159,14 @@ pub struct StartPorts<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// All that the page shows first. 2 queries at the same time.
-pub async fn start(ports: &StartPorts<'_>, links: &Links, caller: &Caller, limit: usize) -> Result<Start, InboxError> {
+/// All that the page shows first. 2 queries at the same time, and 1 read of who sees what, where there are colleagues' channels.
+pub async fn start(ports: &StartPorts<'_>, links: &Links, sight: &Sight<'_>, limit: usize) -> Result<Start, InboxError> {
+    let caller = &sight.caller;
     // Before the list is read: what changes meanwhile is told again rather than not at all.
     let since = ports.clock.now().millis();
     let secrets = ports.secrets.get().await?;
     let filter = list::Filter::default();
-    let list = list::conversations(ports.reader, links, caller, &filter, None, limit);
+    let list = list::conversations(ports.reader, links, sight, &filter, None, limit);
     let members = async { Ok(ports.installations.members(caller.company).await?) };
     let (Members { installations, channels: found }, list) = futures_util::future::try_join(members, list).await?;
     let mine = installations.iter().find(|one| one.user == caller.user);
@@ -160,7 +175,7 @@ pub async fn start(ports: &StartPorts<'_>, links: &Links, caller: &Caller, limit
         company: mine.map(|one| one.company_name.clone()).unwrap_or_default(),
         pipedrive_url: mine.map(|one| one.api_domain.clone()).filter(|url| !url.is_empty()),
         members: installations.iter().filter_map(member).collect(),
-        channels: channels(found, caller, ports.providers, &secrets),
+        channels: channels(found, sight, ports.providers, &secrets).await?,
         conversations: list.conversations,
         after: list.after,
         since,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     LinkPorts, known_person,
     look::{RecordId, domain, url},
-    own,
+    visible,
 };
 use crate::{
     inbox::{Caller, as_user::AsUser, error::InboxError},
@@ -79,7 +79,7 @@ pub async fn candidates(
     id: &ConversationId,
     term: Option<&str>,
 ) -> Result<Candidates, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     let members = ports.installations.members(caller.company).await?;
     let looking = Looking {
         ports,

@@ -1,7 +1,7 @@
 //! A salesperson says who the customer is and which deal it is about. What they say goes before what the bundle finds by
 //! itself, and stays. Each of these may be repeated.
 
-use super::{LinkPorts, installed, known_deal, known_person, own, relink};
+use super::{LinkPorts, installed, known_deal, known_person, relink, visible};
 use crate::{
     inbox::{Caller, as_user::AsUser, error::InboxError},
     model::{
@@ -20,7 +20,7 @@ pub async fn link(
     id: &ConversationId,
     person: PersonId,
 ) -> Result<Conversation, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     let as_user = ports.acting(caller);
     let api = ports.persons;
     let found = as_user.call(|access| async move { api.person(&access, person).await }).await;
@@ -39,7 +39,7 @@ pub async fn link(
 
 /// The customer is nobody in Pipedrive, and will not be taken for somebody again.
 pub async fn unlink(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId) -> Result<Conversation, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     installed(ports, caller).await?;
     let before: Vec<RecordRef> = conversation.record.records.all().collect();
     let entries: Vec<AuditEntry> = before.into_iter().map(|record| by_hand(ports, caller, Deed::Unlinked, record)).collect();
@@ -57,7 +57,7 @@ pub async fn unlink(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId)
 
 /// It is about this deal, until somebody says otherwise.
 pub async fn pin(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId, deal: DealId) -> Result<Conversation, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     let as_user = ports.acting(caller);
     let api = ports.deals;
     let found = as_user.call(|access| async move { api.deal(&access, deal).await }).await;
@@ -76,7 +76,7 @@ pub(super) fn pinned(link: &Link, deal: DealId) -> Option<Link> {
 
 /// Which deal it is about is for the bundle to say again.
 pub async fn unpin(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId) -> Result<Conversation, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     installed(ports, caller).await?;
     let Some(deal) = conversation.record.records.deal.filter(|_| conversation.record.deal_by == Chosen::Hand) else {
         return Ok(conversation);
@@ -144,7 +144,7 @@ pub(super) async fn changed(
     match relink::relink(&ports.relink, caller.company, &before.id, entries, change).await? {
         Some(conversation) => Ok(conversation),
         // Nothing to change, or it was removed meanwhile.
-        None => own(ports, caller, &before.id).await,
+        None => visible(ports, &before.id).await,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     LinkPorts,
     change::{by_hand, changed, pinned},
-    known_deal, known_lead, known_person, own,
+    known_deal, known_lead, known_person, visible,
 };
 use crate::{
     crm::{error::CrmError, locks},
@@ -68,7 +68,7 @@ pub async fn person(
     id: &ConversationId,
     new: &NewPerson,
 ) -> Result<Conversation, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     let name = words("name", new.name.as_deref().unwrap_or(&conversation.customer.name))?;
     let identity = Identity::of(&conversation.customer);
     let intent = identity.intent(&conversation);
@@ -83,7 +83,7 @@ pub async fn lead(
     id: &ConversationId,
     new: &NewLead,
 ) -> Result<Conversation, InboxError> {
-    let title = title(ports, caller, id, new.title.as_deref()).await?;
+    let title = title(ports, id, new.title.as_deref()).await?;
     let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("lead#{id}"), called: title };
     Box::pin(making.alone(vec![conversation_lock(id)], making.lead())).await
 }
@@ -95,14 +95,14 @@ pub async fn deal(
     id: &ConversationId,
     new: &NewDeal,
 ) -> Result<Conversation, InboxError> {
-    let title = title(ports, caller, id, new.title.as_deref()).await?;
+    let title = title(ports, id, new.title.as_deref()).await?;
     let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("deal#{id}"), called: title };
     Box::pin(making.alone(vec![conversation_lock(id)], making.deal(new))).await
 }
 
 /// The title that was given; else after the customer and how they write.
-async fn title(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId, given: Option<&str>) -> Result<String, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+async fn title(ports: &LinkPorts<'_>, id: &ConversationId, given: Option<&str>) -> Result<String, InboxError> {
+    let conversation = visible(ports, id).await?;
     match given {
         Some(given) => words("title", given),
         None => words("title", &format!("{}: {}", provider_name(ports, &conversation).await?, conversation.customer.name)),
@@ -153,7 +153,7 @@ impl Making<'_> {
     }
 
     async fn person(&self, identity: &Identity) -> Result<Conversation, InboxError> {
-        let conversation = own(self.ports, self.caller, self.id).await?;
+        let conversation = visible(self.ports, self.id).await?;
         if conversation.record.person().is_some() {
             return self.done(conversation).await;
         }
@@ -179,7 +179,7 @@ impl Making<'_> {
     }
 
     async fn lead(&self) -> Result<Conversation, InboxError> {
-        let conversation = own(self.ports, self.caller, self.id).await?;
+        let conversation = visible(self.ports, self.id).await?;
         if conversation.record.records.lead.is_some() {
             return self.done(conversation).await;
         }
@@ -219,7 +219,7 @@ impl Making<'_> {
     }
 
     async fn deal(&self, new: &NewDeal) -> Result<Conversation, InboxError> {
-        let conversation = own(self.ports, self.caller, self.id).await?;
+        let conversation = visible(self.ports, self.id).await?;
         if self.is_pinned(&conversation).await? {
             return self.done(conversation).await;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::{LinkPorts, known_deal, known_lead, known_person, own};
+use super::{LinkPorts, known_deal, known_lead, known_person, visible};
 use crate::{
     inbox::{Caller, as_user::AsUser, error::InboxError, ports::Members},
     model::{
@@ -97,7 +97,7 @@ impl AuditSummary {
 
 /// The record beside the conversation.
 pub async fn look(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId) -> Result<RecordView, InboxError> {
-    let conversation = own(ports, caller, id).await?;
+    let conversation = visible(ports, id).await?;
     view(ports, caller, &conversation).await
 }
 

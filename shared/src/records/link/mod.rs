@@ -1,6 +1,6 @@
 //! What salespeople do with the link between a conversation and Pipedrive's records: link and unlink it, pin a deal, create
-//! what is missing, and look at what was written there. Everybody of the company may; in Pipedrive they act as themselves, so
-//! that they see and change there what they may see and change.
+//! what is missing, and look at what was written there. Everybody who may see the conversation may; in Pipedrive they act as
+//! themselves, so that they see and change there what they may see and change.
 
 pub mod candidates;
 pub mod change;
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     crm::ports::LockStore,
-    inbox::{Caller, as_user::AsUser, error::InboxError, ports::InstallationStore, tokens::Tokens},
+    inbox::{Caller, as_user::AsUser, error::InboxError, ports::InstallationStore, sight::Sight, tokens::Tokens},
     model::{
         conversation::Conversation,
         ids::ConversationId,
@@ -34,6 +34,8 @@ use crate::{
 
 /// What all of it needs.
 pub struct LinkPorts<'a> {
+    /// What the caller may see.
+    pub sight: &'a Sight<'a>,
     /// To change links.
     pub relink: RelinkPorts<'a>,
     /// What records look like.
@@ -73,10 +75,9 @@ impl LinkPorts<'_> {
     }
 }
 
-/// The conversation, if it is the caller's company's.
-async fn own(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId) -> Result<Conversation, InboxError> {
-    let found = ports.relink.links.conversation(id).await?;
-    found.filter(|conversation| conversation.company == caller.company).ok_or(InboxError::NotFound("conversation"))
+/// The conversation, if the caller may see it.
+async fn visible(ports: &LinkPorts<'_>, id: &ConversationId) -> Result<Conversation, InboxError> {
+    ports.sight.conversation(ports.relink.links.conversation(id).await?).await
 }
 
 /// The caller's installation. A session outlives the app's removal by minutes; the right to change things does not.

@@ -90,8 +90,7 @@ pub async fn conversations_of(ports: &LinkPorts<'_>, caller: &Caller, panel: Pan
     ids.dedup();
     let found: Vec<Option<Conversation>> =
         stream::iter(ids).map(|id| async move { links.conversation(&id).await }).buffered(PARALLEL).try_collect().await?;
-    let mut conversations: Vec<Conversation> =
-        found.into_iter().flatten().filter(|conversation| conversation.company == caller.company).collect();
+    let mut conversations = ports.sight.seen(found.into_iter().flatten().collect()).await?;
     conversations.sort_by(|a, b| (b.last_at, &b.id).cmp(&(a.last_at, &a.id)));
     conversations.truncate(MAX);
     Ok(conversations)

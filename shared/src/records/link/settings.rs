@@ -1,5 +1,6 @@
 //! What a company and the owners of its channels want of Pipedrive's records.
 
+use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkPorts, installed};
@@ -8,6 +9,7 @@ use crate::{
         Caller,
         error::InboxError,
         ports::{ChannelStore, Members},
+        sight::SharingStore,
     },
     model::{
         channel::{Channel, ChannelState, Delivery, ProviderKind},
@@ -70,6 +72,8 @@ pub struct ChannelSettingsView {
     pub owner: UserId,
     /// Whether that is the caller, who alone may change its settings.
     pub own: bool,
+    /// Whether they keep its conversations to themselves.
+    pub private: bool,
     /// What they want.
     #[serde(flatten)]
     pub settings: ChannelSettings,
@@ -87,6 +91,15 @@ pub struct ChangeSettings {
     /// Who gets the badge of conversations whose records are nobody's; the channel's owner if none.
     #[serde(default)]
     pub assignee: Option<UserId>,
+}
+
+/// Who is to see a channel's conversations.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ChangeSharing {
+    /// The channel.
+    pub channel: String,
+    /// Its owner alone, instead of everybody.
+    pub private: bool,
 }
 
 /// A pipeline with its stages.
@@ -110,8 +123,10 @@ pub struct StageView {
 }
 
 /// The settings of the caller's company.
-pub async fn settings(ports: &LinkPorts<'_>, caller: &Caller) -> Result<SettingsView, InboxError> {
-    let Members { installations, mut channels } = ports.installations.members(caller.company).await?;
+pub async fn settings(ports: &LinkPorts<'_>, sharing: &dyn SharingStore, caller: &Caller) -> Result<SettingsView, InboxError> {
+    let members = async { ports.installations.members(caller.company).await };
+    let (members, private) = try_join(members, sharing.private_channels(caller.company)).await?;
+    let Members { installations, mut channels } = members;
     channels.retain(|channel| channel.state != ChannelState::Removed);
     channels.sort_by_key(|channel| channel.created_at);
     let own = installations.iter().find(|installation| installation.user == caller.user);
@@ -133,12 +148,13 @@ pub async fn settings(ports: &LinkPorts<'_>, caller: &Caller) -> Result<Settings
                 name: installation.user_name,
             })
             .collect(),
-        channels: channels.into_iter().map(|channel| view(channel, caller)).collect(),
+        channels: channels.into_iter().map(|channel| view(private.contains(&channel.id), channel, caller)).collect(),
     })
 }
 
-fn view(channel: Channel, caller: &Caller) -> ChannelSettingsView {
+fn view(private: bool, channel: Channel, caller: &Caller) -> ChannelSettingsView {
     ChannelSettingsView {
+        private,
         own: channel.owner == caller.user,
         provider_channel_id: channel.id,
         name: channel.name,
@@ -149,21 +165,43 @@ fn view(channel: Channel, caller: &Caller) -> ChannelSettingsView {
     }
 }
 
+/// A channel that the caller wants to change, as its owner alone may.
+async fn own_channel(channels: &dyn ChannelStore, caller: &Caller, id: &str, what: &str) -> Result<Channel, InboxError> {
+    const NONE: InboxError = InboxError::NotFound("channel");
+    let id = ChannelId::parse(id).map_err(|_| NONE)?;
+    let is_served = |found: &Channel| found.company == caller.company && found.state != ChannelState::Removed;
+    let channel = channels.channel(&id).await?.filter(is_served).ok_or(NONE)?;
+    if channel.owner != caller.user {
+        return Err(InboxError::Forbidden(format!("only the user who connected the channel may change {what}")));
+    }
+    Ok(channel)
+}
+
+/// Keeps a channel's conversations to its owner, or shares them with the company, as its owner alone may.
+pub async fn share(
+    ports: &LinkPorts<'_>,
+    channels: &dyn ChannelStore,
+    sharing: &dyn SharingStore,
+    caller: &Caller,
+    wanted: &ChangeSharing,
+) -> Result<ChannelSettingsView, InboxError> {
+    let channel = own_channel(channels, caller, &wanted.channel, "who sees its conversations").await?;
+    installed(ports, caller).await?;
+    sharing.set_private(&channel.id, wanted.private).await?;
+    tracing::info!(channel = %channel.id, user = %caller.user, private = wanted.private, "who sees a channel was changed");
+    Ok(view(wanted.private, channel, caller))
+}
+
 /// Changes a channel's settings, as its owner alone may.
 pub async fn change(
     ports: &LinkPorts<'_>,
     channels: &dyn ChannelStore,
+    sharing: &dyn SharingStore,
     pipelines: &dyn PipelinesApi,
     caller: &Caller,
     wanted: ChangeSettings,
 ) -> Result<ChannelSettingsView, InboxError> {
-    const NONE: InboxError = InboxError::NotFound("channel");
-    let id = ChannelId::parse(&wanted.channel).map_err(|_| NONE)?;
-    let is_served = |found: &Channel| found.company == caller.company && found.state != ChannelState::Removed;
-    let channel = channels.channel(&id).await?.filter(is_served).ok_or(NONE)?;
-    if channel.owner != caller.user {
-        return Err(InboxError::Forbidden("only the user who connected the channel may change its settings".to_owned()));
-    }
+    let channel = own_channel(channels, caller, &wanted.channel, "its settings").await?;
     installed(ports, caller).await?;
     if let Some(assignee) = wanted.assignee {
         let found = ports.installations.installation(caller.company, assignee).await?;
@@ -184,10 +222,11 @@ pub async fn change(
     }
     let ChangeSettings { create_persons, strangers, assignee, .. } = wanted;
     let settings = ChannelSettings { create_persons, strangers, assignee };
-    if !channels.save_settings(&id, &settings).await? {
-        return Err(NONE);
+    if !channels.save_settings(&channel.id, &settings).await? {
+        return Err(InboxError::NotFound("channel"));
     }
-    Ok(view(Channel { settings, ..channel }, caller))
+    let private = sharing.private_channels(caller.company).await?.contains(&channel.id);
+    Ok(view(private, Channel { settings, ..channel }, caller))
 }
 
 /// The company's pipelines and their stages, as the caller sees them.

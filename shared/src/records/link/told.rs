@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::{LinkPorts, look, own};
+use super::{LinkPorts, look, visible};
 use crate::{
     clock::Clock,
     inbox::{
@@ -77,7 +77,7 @@ pub async fn audit(
     id: &ConversationId,
     limit: usize,
 ) -> Result<Vec<AuditRow>, InboxError> {
-    own(ports, caller, id).await?;
+    visible(ports, id).await?;
     let members = ports.installations.members(caller.company).await?;
     let domain = look::domain(&members, caller);
     Ok(ports.audit.audit(id, limit).await?.into_iter().map(|entry| AuditRow::new(domain, entry)).collect())
@@ -116,9 +116,9 @@ pub async fn company_audit(
     let page = reader.conversations_of_company(caller.company, None, CONVERSATIONS).await?;
     let members = ports.installations.members(caller.company).await?;
     let domain = look::domain(&members, caller);
-    let own: Vec<Conversation> = page.items.into_iter().filter(|one| one.company == caller.company).collect();
-    let (conversations, all) = (own.len(), page.next.is_none());
-    let found: Vec<(Conversation, Vec<AuditEntry>)> = stream::iter(own)
+    let seen = ports.sight.seen(page.items).await?;
+    let (conversations, all) = (seen.len(), page.next.is_none());
+    let found: Vec<(Conversation, Vec<AuditEntry>)> = stream::iter(seen)
         .map(|one| async move {
             let entries = ports.audit.audit(&one.id, limit).await?;
             Ok::<_, StoreError>((one, entries))

@@ -38,7 +38,7 @@ let since = 0;
 let timer = null;
 let failures = 0;
 let windowShown = true;
-/** Whose conversations the panel of an organization shows. */
+/** Whose conversations the panel of an organization shows: its persons, as they were when it opened. */
 const persons = new Set();
 
 /** Calls `listener` when `what` happens: `list`, `conversation`, `hidden`, `offline`, `arrived`, `tick`. */
@@ -69,7 +69,7 @@ function matches(row) {
   return (!channel || row.channel === channel) && (!unread || row.unread > 0) && (!mine || row.mine) && (!wanted || row.state === wanted);
 }
 
-/** Whether a conversation is one of the record's. Which persons an organization has is known from those that were read. */
+/** Whether a conversation is one of the record's that the panel is beside. */
 function belongs(row) {
   const { panel: of } = state;
   if (!of || row.id === state.openId) return true;
@@ -109,10 +109,8 @@ export async function start() {
   state.channels = new Map(started.channels.map((channel) => [channel.id, channel]));
   since = started.since;
   const first = state.panel ? await api('GET', withQuery('/inbox/api/conversations', { [state.panel.resource]: state.panel.id })) : started;
-  for (const row of first.conversations) {
-    persons.add(row.person);
-    take(row);
-  }
+  for (const person of first.persons ?? []) persons.add(person);
+  first.conversations.forEach(take);
   read(first);
   schedule(VISIBLE_MS);
   document.addEventListener('visibilitychange', wake);
@@ -166,7 +164,6 @@ function flags() {
 
 /** Takes a conversation that was just begun. */
 export function welcome(row) {
-  if (row.person) persons.add(row.person);
   state.openId = row.id;
   learn(row);
 }

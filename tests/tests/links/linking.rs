@@ -144,8 +144,13 @@ async fn a_panel_shows_the_conversations_of_its_record() {
     let lamps = desk.deal(DEMO_USER, "Lamps", ada);
     let other = desk.customer(2, "Eve").await;
     desk.does("link", &json!({"person": ada})).await;
+    // Somebody without a conversation, who may get one while the panel is open.
+    let bob = desk.person(DEMO_USER, "Bob", "");
+    desk.change(Kind::Persons, bob, &json!({"org_id": organization})).await;
     let shown = async |query: &str| {
         let rows = desk.get(&format!("/inbox/api/conversations?{query}")).await;
+        let persons = if query.starts_with("organization") { json!([ada, bob]) } else { Value::Null };
+        assert_eq!(rows["persons"], persons, "{query}");
         rows["conversations"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let only = [desk.conversation.to_string()];
@@ -173,7 +178,6 @@ async fn a_conversation_is_begun_with_a_person_of_the_record() {
     let wanted = json!({"channel": channel, "phone": number(3), "name": "Ada Lovelace", "person": ada});
     let begun = desk.call(http::Method::POST, "/inbox/api/conversations", Some(&wanted)).await.json()["data"].clone();
     assert_eq!((&begun["person"], &begun["deal"]), (&json!(ada), &json!(lamps)));
-
     let audit = desk.get("/inbox/api/audit").await;
     assert_eq!((&audit["conversations"], &audit["all"]), (&json!(2), &json!(true)));
     let entries = audit["entries"].as_array().unwrap();
@@ -181,6 +185,29 @@ async fn a_conversation_is_begun_with_a_person_of_the_record() {
     let mut told: Vec<&str> = entries.iter().filter_map(|entry| entry["what"].as_str()).collect();
     told.sort_unstable();
     assert_eq!(told, ["chosen", "linked"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_is_begun_from_a_deal_is_about_that_deal() {
+    let desk = Desk::open().await;
+    let begin = async |n: usize, person: u64, deal: u64| {
+        let channel = &desk.world.whatsapp.provider_channel_id;
+        let wanted = json!({"channel": channel, "phone": number(n), "person": person, "deal": deal});
+        let answer = desk.call(http::Method::POST, "/inbox/api/conversations", Some(&wanted)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let row = answer.json()["data"].clone();
+        let record = desk.get(&format!("/inbox/api/conversations/{}/record", row["id"].as_str().unwrap())).await;
+        (row["person"].clone(), row["deal"].clone(), record["pinned"].clone())
+    };
+    let (ada, eve) = (desk.person(DEMO_USER, "Ada Lovelace", &number(3)), desk.person(DEMO_USER, "Eve", &number(4)));
+    let (lamps, chairs) = (desk.deal(DEMO_USER, "Lamps", ada), desk.deal(DEMO_USER, "Chairs", ada));
+    assert_eq!(begin(3, ada, lamps).await, (json!(ada), json!(lamps), json!(true)), "not {chairs}, which is newer");
+    assert_eq!(begin(3, ada, chairs).await, (json!(ada), json!(lamps), json!(true)), "what was pinned stays");
+    // Somebody else has that number by now: their conversation is not moved to the deal.
+    let bob = desk.person(DEMO_USER, "Bob", &number(3));
+    assert_eq!(begin(3, bob, chairs).await, (json!(ada), json!(lamps), json!(true)));
+    let desks = desk.deal(DEMO_USER, "Desks", eve);
+    assert_eq!(begin(4, eve, desks).await, (json!(eve), json!(desks), json!(true)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

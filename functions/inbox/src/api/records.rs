@@ -1,13 +1,12 @@
 //! Pipedrive's records: what a conversation is linked to, what was written there, and the conversations of a record.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::{
     http::{Request, Response, request, response},
     inbox::{
         error::InboxError,
         page::{
             begin::{self, Begin, BeginPorts},
-            list::ConversationRows,
             rows::ConversationRow,
         },
         receive::STREAM_GRACE,
@@ -16,6 +15,7 @@ use shared::{
         channel::Delivery,
         conversation::Conversation,
         ids::{ConversationId, DealId, OrganizationId, PersonId},
+        record::Chosen,
     },
     records::{
         history,
@@ -23,7 +23,7 @@ use shared::{
             candidates, change,
             create::{self, NewDeal, NewLead, NewPerson},
             look,
-            of::{self, Panel},
+            of::{self, OfRecord, Panel},
             told,
         },
     },
@@ -44,6 +44,14 @@ struct WantedDeal {
     deal: DealId,
 }
 
+/// What a panel shows.
+#[derive(Serialize)]
+struct RowsOfRecord {
+    conversations: Vec<ConversationRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    persons: Vec<PersonId>,
+}
+
 /// Whether the request is about the conversations of a record.
 pub(super) fn is_of_record(request: &Request) -> bool {
     PANELS.iter().any(|name| request::query(request, name).is_some())
@@ -52,22 +60,28 @@ pub(super) fn is_of_record(request: &Request) -> bool {
 impl Call<'_> {
     pub(super) async fn conversations_of_record(&self, request: &Request) -> Result<Response, InboxError> {
         let (links, panel) = (self.links().await?, panel(request)?);
-        let found = of::conversations_of(&self.link_ports(), &self.sight.caller, panel).await?;
-        let conversations = found.into_iter().map(|found| ConversationRow::new(found, &self.sight.caller, &links)).collect();
-        Ok(response::data(ConversationRows { conversations, after: None }))
+        let OfRecord { conversations, persons } = of::conversations_of(&self.link_ports(), &self.sight.caller, panel).await?;
+        let row = |one: Conversation| ConversationRow::new(one, &self.sight.caller, &links);
+        Ok(response::data(RowsOfRecord { conversations: conversations.into_iter().map(row).collect(), persons }))
     }
 
     pub(super) async fn people(&self, request: &Request) -> Result<Response, InboxError> {
         Ok(response::data(of::people_of(&self.link_ports(), &self.sight.caller, panel(request)?).await?))
     }
 
-    /// Begins a conversation, linked to the person if it is to be and is not linked yet.
+    /// Begins a conversation: linked to the person if nobody is linked yet, and about the deal if that is the person's conversation and
+    /// nobody chose another.
     pub(super) async fn begin(&self, request: &mut Request) -> Result<Response, InboxError> {
         let wanted: Begin = body(request)?;
         let mut conversation = begin::begin(&self.begin_ports(), &self.sight, &wanted).await?;
+        let (ports, caller) = (&self.link_ports(), &self.sight.caller);
         if let Some(person) = wanted.person.filter(|_| conversation.record.person().is_none()) {
-            conversation = change::link(&self.link_ports(), &self.sight.caller, &conversation.id, person).await?;
+            conversation = change::link(ports, caller, &conversation.id, person).await?;
             self.write_past(&conversation).await?;
+        }
+        let is_theirs = conversation.record.person() == wanted.person && conversation.record.deal_by != Chosen::Hand;
+        if let Some(deal) = wanted.deal.filter(|_| is_theirs) {
+            conversation = change::pin(ports, caller, &conversation.id, deal).await?;
         }
         Ok(response::data(ConversationRow::new(conversation, &self.sight.caller, &self.links().await?)))
     }

@@ -14,7 +14,7 @@ use crate::{
     model::{
         contact::Phone,
         conversation::{Conversation, ConversationState, Outbox},
-        ids::{ChannelId, ConversationId, PersonId},
+        ids::{ChannelId, ConversationId, DealId, PersonId},
         record::Link,
         text::{MAX_NAME_BYTES, clean},
     },
@@ -54,6 +54,9 @@ pub struct Begin {
     /// Who they are in Pipedrive.
     #[serde(default)]
     pub person: Option<PersonId>,
+    /// Which deal it is about.
+    #[serde(default)]
+    pub deal: Option<DealId>,
 }
 
 /// The conversation with whoever has that number on the channel, begun if there is none.

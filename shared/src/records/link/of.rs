@@ -67,16 +67,27 @@ impl From<Person> for Reachable {
     }
 }
 
-/// The conversations of the record, the one with the newest message first.
-pub async fn conversations_of(ports: &LinkPorts<'_>, caller: &Caller, panel: Panel) -> Result<Vec<Conversation>, InboxError> {
+/// What a panel shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfRecord {
+    /// The conversations of the record, the one with the newest message first.
+    pub conversations: Vec<Conversation>,
+    /// The persons of an organization, with or without a conversation.
+    pub persons: Vec<PersonId>,
+}
+
+/// The conversations of the record.
+pub async fn conversations_of(ports: &LinkPorts<'_>, caller: &Caller, panel: Panel) -> Result<OfRecord, InboxError> {
+    let mut persons = Vec::new();
     let records = match panel {
         Panel::Person(id) => vec![RecordRef::Person(id)],
         Panel::Deal(id) => vec![RecordRef::Deal(id)],
         Panel::Organization(id) => {
             let api = ports.persons;
             let as_user = ports.acting(caller);
-            let persons = as_user.call(|access| async move { api.persons_of(&access, id, MAX_PERSONS).await }).await?;
-            persons.into_iter().map(|person| RecordRef::Person(person.id)).collect()
+            let found = as_user.call(|access| async move { api.persons_of(&access, id, MAX_PERSONS).await }).await?;
+            persons = found.into_iter().map(|person| person.id).collect();
+            persons.iter().copied().map(RecordRef::Person).collect()
         }
     };
     let links = ports.relink.links;
@@ -93,5 +104,5 @@ pub async fn conversations_of(ports: &LinkPorts<'_>, caller: &Caller, panel: Pan
     let mut conversations = ports.sight.seen(found.into_iter().flatten().collect()).await?;
     conversations.sort_by(|a, b| (b.last_at, &b.id).cmp(&(a.last_at, &a.id)));
     conversations.truncate(MAX);
-    Ok(conversations)
+    Ok(OfRecord { conversations, persons })
 }

@@ -18,7 +18,6 @@ export const state = {
   panel: panel(),
   me: null,
   company: '',
-  pipedriveUrl: null,
   members: new Map(),
   channels: new Map(),
   /** All conversations that were loaded, by id. */
@@ -66,6 +65,8 @@ function matches(row) {
   const { channel, unread, mine, state: wanted } = state.filter;
   // What is open stays in sight when it is read or closed.
   if (row.id === state.openId && (!channel || row.channel === channel)) return true;
+  // One that was begun and in which nothing was said is nobody's news; whoever begins it again comes back to it.
+  if (!row.last) return false;
   return (!channel || row.channel === channel) && (!unread || row.unread > 0) && (!mine || row.mine) && (!wanted || row.state === wanted);
 }
 
@@ -86,8 +87,11 @@ function take(row) {
 
 /** Those of the loaded conversations that belong into the list as far as it has been read. */
 function relist() {
-  const oldest = state.complete ? null : after?.oldest;
-  const rows = [...state.conversations.values()].filter((row) => matches(row) && (!oldest || row.last_at >= oldest));
+  list(state.complete ? null : after?.oldest);
+}
+
+function list(oldest) {
+  const rows = [...state.conversations.values()].filter((row) => belongs(row) && matches(row) && (!oldest || row.last_at >= oldest));
   state.listed = rows.sort(newestFirst).map((row) => row.id);
   emit('list');
 }
@@ -104,7 +108,6 @@ export async function start() {
   const started = await api('GET', '/inbox/api/start');
   state.me = started.me;
   state.company = started.company;
-  state.pipedriveUrl = started.pipedrive_url ?? null;
   state.members = new Map(started.members.map((member) => [member.user, member.name]));
   state.channels = new Map(started.channels.map((channel) => [channel.id, channel]));
   since = started.since;
@@ -135,8 +138,7 @@ export function setFilter(filter) {
   after = null;
   state.complete = false;
   loading = null;
-  state.listed = [...state.conversations.values()].filter(matches).sort(newestFirst).map((row) => row.id);
-  emit('list');
+  list(null);
   return loadMore();
 }
 
@@ -189,6 +191,7 @@ export function patch(id, changes) {
 export function forget(id) {
   if (state.conversations.delete(id)) relist();
 }
+
 /** Takes a channel out that its owner keeps to themselves from now on, with what is open of it. */
 function hide(channel) {
   state.channels.delete(channel);
@@ -197,7 +200,6 @@ function hide(channel) {
     forget(id);
   }
 }
-
 
 export const isLookedAt = () => document.visibilityState === 'visible' && windowShown;
 
@@ -218,8 +220,8 @@ async function poll() {
     const { conversations, hidden = [], since: next, more } = await api('GET', withQuery('/inbox/api/updates', { since }));
     since = next;
     if (failures > 0) emit('offline', false);
-    hidden.forEach(hide);
     failures = 0;
+    hidden.forEach(hide);
     const before = new Map(conversations.map(({ id }) => [id, state.conversations.get(id)]));
     const changed = conversations.filter(take);
     if (changed.length > 0) relist();

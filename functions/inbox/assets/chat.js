@@ -25,7 +25,7 @@ let readingOlder = false;
 let drawn = new Map();
 let changedAt = 0;
 let reading = null;
-let showRecord;
+let hooks;
 
 const path = (rest = '', id = conversation) => `/inbox/api/conversations/${encodeURIComponent(id)}${rest}`;
 const sorted = () => [...messages.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -105,11 +105,8 @@ async function read() {
 
 /** A conversation is no more. */
 function leave(id) {
+  if (conversation === id) hooks.left();
   forget(id);
-  if (conversation !== id) return;
-  state.openId = null;
-  closeChat();
-  $('page').dataset.view = 'list';
 }
 
 function gone(id) {
@@ -156,7 +153,7 @@ function markRead() {
 
 function head(row) {
   const channel = state.channels.get(row.channel);
-  const about = [channel?.name, row.phone].filter(Boolean).join(' · ');
+  const about = [channel?.name, row.phone, row.email].filter(Boolean).join(' · ');
   const signature = JSON.stringify([row.name, about, row.state, row.avatar_url]);
   if ($('chat-head').dataset.shown === signature) return;
   $('chat-head').dataset.shown = signature;
@@ -221,9 +218,16 @@ function draw() {
 
 /** Scrolls to a message, reading on until it is there. */
 async function jump(id) {
-  for (let tries = 0; !messages.has(id) && older && tries < 20; tries += 1) await readOlder();
+  const here = conversation;
+  for (let tries = 0; !messages.has(id) && older && tries < 20; tries += 1) {
+    await readOlder();
+    if (conversation !== here) return;
+  }
   const element = document.getElementById(`m-${id}`);
-  if (!element) return toast(t('notFound'));
+  if (!element) {
+    toast(t('notFound'));
+    return;
+  }
   element.scrollIntoView({ block: 'center' });
   element.focus({ preventScroll: true });
   element.classList.add('found');
@@ -232,16 +236,19 @@ async function jump(id) {
 
 /** A failed message once more, because somebody says so. */
 async function retry(message, button) {
+  const here = conversation;
   const unsure = message.failure?.code === 'outcome_unknown';
   if (unsure && !(await confirmed(t('retryTitle'), t('retryUnsure'), t('retry')))) return;
   button.disabled = true;
   try {
-    sent(await api('POST', `/inbox/api/messages/${encodeURIComponent(message.id)}/retry`));
+    const again = await api('POST', `/inbox/api/messages/${encodeURIComponent(message.id)}/retry`);
+    if (conversation === here) sent(again);
+    else refresh();
   } catch (error) {
     button.disabled = false;
     toast(error.message, 'bad');
   }
-  await read();
+  if (conversation === here) await read();
 }
 
 /** A message that was just sent, or refused. */
@@ -260,7 +267,8 @@ async function toggleState() {
   try {
     await api('PUT', path('/state'), { state: wanted });
     patch(row.id, { state: wanted });
-    head(state.conversations.get(row.id));
+    const now = state.conversations.get(row.id);
+    if (conversation === row.id && now) head(now);
     toast(t(wanted === 'closed' ? 'isClosed' : 'isOpen'));
     refresh();
   } catch (error) {
@@ -275,7 +283,6 @@ async function remove() {
   try {
     await api('DELETE', path('', id));
     leave(id);
-    $('list').focus();
     toast(t('isDeleted'));
   } catch (error) {
     toast(error.message, 'bad');
@@ -286,15 +293,15 @@ function more() {
   const row = state.conversations.get(conversation);
   const link = row.link && webAddress(row.link);
   menu($('chat-more'), [
-    { label: t('details'), icon: 'person', act: () => showRecord() },
+    { label: t('details'), icon: 'person', act: () => hooks.details() },
     link && { label: t('openAtProvider'), icon: 'open', act: () => window.open(link, '_blank', 'noopener,noreferrer') },
     row.own && { label: t('deleteConversation'), icon: 'trash', danger: true, act: remove },
   ]);
 }
 
-/** Once. `details` shows what is known of the customer. */
-export function startChat(details) {
-  showRecord = details;
+/** Once. `details()` shows what is known of the customer, `left()` leads away from a conversation that is gone. */
+export function startChat(given) {
+  hooks = given;
   startComposer({ sent, conversationChanged: read });
   $('messages').addEventListener('scroll', () => {
     if ($('messages').scrollTop < 300) readOlder();

@@ -29,6 +29,7 @@ const keep = debounced((id, text) => keepDraft(id, text), 300);
 
 /** Takes the composer to a conversation. */
 export function openComposer(id, known) {
+  keep.cancel();
   if (conversation) keepDraft(conversation, $('text').value);
   conversation = id;
   row = known ?? null;
@@ -99,38 +100,39 @@ function insert(text) {
   box.focus();
 }
 
-async function post(body) {
-  const id = conversation;
+/** Sends to the conversation for which it was written, whichever is open by now. */
+async function post(id, body) {
+  const about = conversation === id ? answered : null;
   const path = `/inbox/api/conversations/${encodeURIComponent(id)}/messages`;
-  const message = await api('POST', path, { ...body, reply_to: answered ?? undefined });
-  if (conversation === id) {
-    replyTo(null);
-    hooks.sent(message);
-  }
-  return message;
+  const message = await api('POST', path, { ...body, reply_to: about ?? undefined });
+  if (conversation !== id) return;
+  if (answered === about) replyTo(null);
+  hooks.sent(message);
 }
 
 async function send() {
   update();
   if ($('send').disabled) return;
   const [id, text, mine] = [conversation, $('text').value, uploads];
+  const files = [...mine.files];
   sending = true;
   $('composer').classList.add('sending');
   update();
   // The next message may be typed while this one is under way.
   $('text').value = '';
+  keep.cancel();
   keepDraft(id, '');
   grow();
   try {
-    await post({ text, files: mine.taken });
-    mine.clear();
-    if (conversation === id) keepDraft(id, $('text').value);
+    await post(id, { text, files: files.map(({ id: file, name }) => ({ id: file, name })) });
+    mine.drop(files);
   } catch (error) {
     toast(error.message, 'bad');
     // The text is given back, before what was typed meanwhile.
     const whole = (typed) => (typed ? `${text}\n${typed}` : text);
-    if (conversation === id) $('text').value = whole($('text').value);
-    else keepDraft(id, whole(draftOf(id)));
+    const given = whole(conversation === id ? $('text').value : draftOf(id));
+    if (conversation === id) $('text').value = given;
+    keepDraft(id, given);
     hooks.conversationChanged();
   } finally {
     sending = false;
@@ -147,11 +149,7 @@ function later(module, then) {
 
 function template() {
   const id = conversation;
-  const send = async (body) => {
-    if (conversation !== id) return;
-    await post({ template: body });
-    $('text').focus();
-  };
+  const send = (body) => post(id, { template: body });
   later(import('./templates.js'), ({ chooseTemplate }) => chooseTemplate(row, send));
 }
 

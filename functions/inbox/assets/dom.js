@@ -34,13 +34,15 @@ export function latest(act) {
   };
 }
 
-/** At most once in `pause` milliseconds, the last time for sure. */
+/** At most once in `pause` milliseconds, the last time for sure unless `cancel()` comes before. */
 export function debounced(act, pause) {
   let timer;
-  return (...given) => {
+  const later = (...given) => {
     clearTimeout(timer);
     timer = setTimeout(() => act(...given), pause);
   };
+  later.cancel = () => clearTimeout(timer);
+  return later;
 }
 
 /** An http(s) address, or none: nothing else may become a link. */

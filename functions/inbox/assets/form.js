@@ -23,7 +23,7 @@ export function choice(label, attributes, options, chosen) {
 export const faultBox = () => el('p', { class: 'error', role: 'alert', hidden: true });
 
 /** Says what is wrong, at the field that the message names (`credentials.access_token: is missing`); nothing clears it. */
-export function showFault(form, message) {
+function showFault(form, message) {
   for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
   const [, name, problem] = message?.match(/^(?:credentials\.)?(\w+): (.*)$/s) ?? [];
   const input = name && form.elements[name];

@@ -53,8 +53,8 @@ export const count = (n) => new Intl.NumberFormat(LANGUAGE).format(n);
 
 export function size(bytes) {
   if (bytes < 1024) return t('bytes', { n: bytes });
-  const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'KB'] : [bytes / 1024 / 1024, 'MB'];
-  return `${new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)} ${unit}`;
+  const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'kilobytes'] : [bytes / 1024 / 1024, 'megabytes'];
+  return t(unit, { n: new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value) });
 }
 
 /** One or two letters that stand for a name. */

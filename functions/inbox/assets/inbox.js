@@ -29,10 +29,12 @@ async function open(id, options) {
 
 function back() {
   const id = state.openId;
+  const isElsewhere = $('list-pane').contains(document.activeElement);
   view('list');
   setOpen(null);
   closeChat();
-  $('list').focus();
+  showRecord(false);
+  if (!isElsewhere) $('list').focus();
   if (id) document.getElementById(`row-${id}`)?.scrollIntoView({ block: 'nearest' });
 }
 
@@ -126,7 +128,7 @@ async function run() {
   }
   $('page').hidden = false;
   $('splash').hidden = true;
-  startChat(() => showRecord(true));
+  startChat({ details: () => showRecord(true), left: back });
   startList((id) => open(id));
   startSearch((id, options) => open(id, options));
   $('chat-back').addEventListener('click', back);

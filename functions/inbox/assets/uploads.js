@@ -24,11 +24,6 @@ export class Uploads {
     return this.files.every((file) => file.id);
   }
 
-  /** What the API wants to know of them. */
-  get taken() {
-    return this.files.map(({ id, name }) => ({ id, name }));
-  }
-
   add(list) {
     for (const file of list) {
       const bytes = this.files.reduce((sum, one) => sum + one.size, file.size);
@@ -41,7 +36,7 @@ export class Uploads {
   }
 
   begin(file) {
-    const entry = { name: file.name || 'file', size: file.size, id: null, request: null };
+    const entry = { name: file.name || t('unnamedFile'), size: file.size, id: null, request: null };
     entry.progress = el('progress', { max: '100', value: '0', 'aria-label': t('uploading', { name: entry.name }) });
     entry.about = el('span', { class: 'chip-about' }, size(file.size));
     const isPicture = /^image\/(png|jpeg|gif|webp)$/.test(file.type);
@@ -93,7 +88,8 @@ export class Uploads {
     this.changed();
   }
 
-  clear() {
-    for (const entry of [...this.files]) this.remove(entry);
+  /** Lets go of those that were sent. */
+  drop(sent) {
+    for (const entry of sent) this.remove(entry);
   }
 }

@@ -6,11 +6,19 @@ import { t } from './text.js';
 
 let count = 0;
 
+/** Everything around an element, from the inside out. */
+function around(element) {
+  const found = [];
+  for (let one = element?.parentElement; one; one = one.parentElement) found.push(one);
+  return found;
+}
+
 /** Opens a dialog of `content`. Returns it; `close()` ends it. */
 export function openDialog(title, content, { className = '', onclose } = {}) {
   count += 1;
   const id = `dialog-${count}`;
   const before = document.activeElement;
+  const home = around(before);
   const dialog = el(
     'dialog',
     { class: `dialog ${className}`, 'aria-labelledby': id },
@@ -27,11 +35,17 @@ export function openDialog(title, content, { className = '', onclose } = {}) {
     if (toasts) document.body.append(toasts);
     dialog.remove();
     onclose?.();
-    if (before?.isConnected) before.focus();
+    // What was done may have drawn anew what it was opened from.
+    const back = before?.isConnected ? before : home.find((one) => one.isConnected)?.querySelector('button, a[href], input, select');
+    back?.focus();
   });
-  // A click beside it closes it.
+  // A click beside it closes it; one that began inside, as when a text is selected, does not.
+  let beganBeside = false;
+  dialog.addEventListener('pointerdown', (event) => {
+    beganBeside = event.target === dialog;
+  });
   dialog.addEventListener('click', (event) => {
-    if (event.target === dialog) dialog.close();
+    if (event.target === dialog && beganBeside) dialog.close();
   });
   document.body.append(dialog);
   dialog.showModal();

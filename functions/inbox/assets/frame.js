@@ -40,13 +40,14 @@ export async function greet(size) {
   return true;
 }
 
-/** A command to Pipedrive. Without a frame, or where the frame does not know it, nothing. */
+/** A command to Pipedrive. Whether there is a frame that did it. */
 export async function command(name, args) {
-  if (!sdk) return null;
+  if (!sdk) return false;
   try {
-    return await sdk.execute(name, args);
+    await sdk.execute(name, args);
+    return true;
   } catch {
-    return null;
+    return false;
   }
 }
 

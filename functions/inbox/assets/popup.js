@@ -24,13 +24,14 @@ export function openPopup(button, box, { parent, items, columns = 1 }) {
     if (!box.contains(event.target) && !button.contains(event.target)) close(false);
   };
   box.addEventListener('keydown', (event) => {
+    // While it is open, no key means anything to the page below.
+    event.stopPropagation();
     const to = step(event.key, items.indexOf(document.activeElement), { length: items.length, columns });
     if (to !== undefined) {
       event.preventDefault();
       items[to].focus();
     } else if (event.key === 'Escape' || event.key === 'Tab') {
       event.preventDefault();
-      event.stopPropagation();
       close(true);
     }
   });

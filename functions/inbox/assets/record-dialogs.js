@@ -45,8 +45,8 @@ function chooser(dialog, problem, rows) {
   );
 }
 
-/** A dialog whose list is asked for. `ask` gives rows. */
-function listDialog(title, { before, ask, none }) {
+/** A dialog whose list is asked for, at once unless it has to be told what for. `ask` gives rows. */
+function listDialog(title, { before, ask, none, atOnce = true }) {
   const problem = faultBox();
   const field = el('div', { 'aria-live': 'polite' });
   const show = latest(async (isLatest, ...given) => {
@@ -63,11 +63,13 @@ function listDialog(title, { before, ask, none }) {
     }
   });
   const dialog = openDialog(title, el('div', { class: 'dialog-body' }, before?.(show), problem, field));
-  show();
+  if (atOnce) show();
   dialog.querySelector('input')?.focus();
 }
 
-export function choosePerson({ row, change }) {
+export function choosePerson({ row, record, change }) {
+  // Whoever has the customer's number is worth a look while nobody is linked.
+  const atOnce = !record.person;
   const person = ({ id, name, owner, phones, emails, same_number: same }) => ({
     name,
     tags: [same && t('sameNumber'), state.members.get(owner)].filter(Boolean),
@@ -75,6 +77,7 @@ export function choosePerson({ row, change }) {
     act: () => change('link', { person: id }),
   });
   listDialog(t('linkPerson'), {
+    atOnce,
     none: 'noPersonFound',
     before: (show) =>
       onSubmit(
@@ -85,7 +88,7 @@ export function choosePerson({ row, change }) {
           el('button', { type: 'submit', class: 'button plain' }, icon('search', 18), t('search')),
           faultBox(),
         ),
-        ({ q }) => show(q.trim()),
+        ({ q }) => (q.trim() || atOnce) && show(q.trim()),
       ),
     // Nobody has been asked for yet: whoever has the customer's number, which our own map mostly knows.
     ask: async (q) => (await api('GET', withQuery(of(row, 'record/candidates'), { q }))).persons.map(person),

@@ -2,7 +2,7 @@
 import { api } from './api.js';
 import { copy } from './clipboard.js';
 import { menu, toast } from './dialog.js';
-import { $, el, latest, webAddress } from './dom.js';
+import { $, el, webAddress } from './dom.js';
 import { moment } from './format.js';
 import { command } from './frame.js';
 import { icon } from './icons.js';
@@ -16,6 +16,8 @@ const VIEWS = { person: 'contacts', deal: 'deals', lead: 'leads' };
 let row = null;
 let drawn = '';
 let record = null;
+/** Counts what was asked for: an answer is shown if nothing was asked or changed since. */
+let turn = 0;
 
 const path = (rest, of = row.id) => `/inbox/api/conversations/${encodeURIComponent(of)}/${rest}`;
 
@@ -23,9 +25,9 @@ function fact(label, value) {
   return value ? [el('dt', {}, label), el('dd', {}, value)] : [];
 }
 
-function phone() {
-  if (!row.phone) return null;
-  return el('span', { class: 'with-button' }, row.phone, el('button', { type: 'button', class: 'icon-button', 'aria-label': t('copyNumber'), onclick: () => copy(row.phone) }, icon('copy', 16)));
+/** What can be copied. */
+function copied(text, label) {
+  return text && el('span', { class: 'with-button' }, text, el('button', { type: 'button', class: 'icon-button', 'aria-label': label, onclick: () => copy(text) }, icon('copy', 16)));
 }
 
 /** A record's page in Pipedrive: around a frame by its own command, else by address. */
@@ -34,16 +36,19 @@ export function recordLink(kind, { id, url }, text) {
   const go = (event) => {
     if (parent === window || !VIEWS[kind]) return;
     event.preventDefault();
-    command('redirect_to', { view: VIEWS[kind], id }).then((done) => done === null && window.open(address, '_blank', 'noopener,noreferrer'));
+    command('redirect_to', { view: VIEWS[kind], id }).then((done) => done || window.open(address, '_blank', 'noopener,noreferrer'));
   };
   return el('a', { href: address, target: '_blank', rel: 'noopener noreferrer', title: t('openInPipedrive'), onclick: go }, text, icon('open', 14));
 }
 
 /** Does something with the link of a conversation, and shows what is so then. */
-async function change(deed, body = {}, of = row.id) {
+async function change(of, deed, body = {}) {
   const told = await api('POST', path(`record/${deed}`, of), body);
   refresh();
-  if (row?.id === of) show(told);
+  if (row?.id !== of) return;
+  // What was asked for before tells what was so before.
+  turn += 1;
+  show(told);
 }
 
 const tried = (work) => work.catch((error) => toast(error.message, 'bad'));
@@ -51,7 +56,7 @@ const tried = (work) => work.catch((error) => toast(error.message, 'bad'));
 /** Dialogs to link and to create come when they are asked for. Whatever is opened meanwhile, they are about what was open then. */
 function dialog(name, ...given) {
   const { id } = row;
-  const about = { row, record, change: (deed, body) => change(deed, body, id) };
+  const about = { row, record, change: (deed, body) => change(id, deed, body) };
   return tried(import('./record-dialogs.js').then((dialogs) => dialogs[name](about, ...given)));
 }
 
@@ -77,11 +82,12 @@ function card(kind, shown, { tags = [], actions = [] }) {
 const button = (text, name, act) => el('button', { type: 'button', class: 'button plain small', onclick: act }, icon(name, 16), text);
 
 function personPart({ person, refused }) {
+  const { id } = row;
   if (person) {
     return card('person', person, {
       actions: [
         { label: t('linkOther'), icon: 'search', act: () => dialog('choosePerson') },
-        { label: t('unlink'), icon: 'close', danger: true, act: () => tried(change('unlink')) },
+        { label: t('unlink'), icon: 'close', danger: true, act: () => tried(change(id, 'unlink')) },
       ],
     });
   }
@@ -94,13 +100,14 @@ function personPart({ person, refused }) {
 }
 
 function dealPart({ person, deal, lead, pinned }) {
+  const { id } = row;
   const parts = [];
   if (deal) {
     parts.push(
       card('deal', deal, {
         tags: [pinned && t('pinned'), !deal.open && t('dealClosed')].filter(Boolean),
         actions: [
-          pinned ? { label: t('unpin'), icon: 'close', act: () => tried(change('unpin')) } : { label: t('pin'), icon: 'pin', act: () => tried(change('pin', { deal: deal.id })) },
+          pinned ? { label: t('unpin'), icon: 'close', act: () => tried(change(id, 'unpin')) } : { label: t('pin'), icon: 'pin', act: () => tried(change(id, 'pin', { deal: deal.id })) },
           person && { label: t('otherDeal'), icon: 'search', act: () => dialog('chooseDeal') },
         ].filter(Boolean),
       }),
@@ -122,23 +129,32 @@ function writtenPart({ audit, assignee, delivery }) {
   ];
 }
 
-function show(told) {
-  record = told;
+/** Draws what is linked. Where the keyboard was in it, it stays: at the same card, or at the first thing to press. */
+function fill(...parts) {
   const box = $('record-linked');
   if (!box) return;
-  box.replaceChildren(...[personPart(told), dealPart(told), writtenPart(told)].flat(Infinity).filter(Boolean));
+  const at = box.contains(document.activeElement) ? document.activeElement : null;
+  const kind = at?.closest('[data-kind]')?.dataset.kind;
+  box.replaceChildren(...parts.flat(Infinity).filter(Boolean));
   box.removeAttribute('aria-busy');
+  if (at) ((kind && box.querySelector(`[data-kind="${kind}"] button`)) || box.querySelector('button'))?.focus();
 }
 
-const load = latest(async (isLatest) => {
+function show(told) {
+  record = told;
+  fill(personPart(told), dealPart(told), writtenPart(told));
+}
+
+async function load() {
+  turn += 1;
+  const mine = turn;
   try {
     const told = await api('GET', path('record'));
-    if (isLatest()) show(told);
+    if (mine === turn) show(told);
   } catch (error) {
-    if (!isLatest()) return;
-    $('record-linked')?.replaceChildren(el('p', { class: 'error' }, error.message), button(t('retryLoad'), 'retry', load));
+    if (mine === turn) fill(el('p', { class: 'error' }, error.message), button(t('retryLoad'), 'retry', load));
   }
-});
+}
 
 /** Draws it for a conversation; its records are asked for when what they rest on changed. */
 export function drawRecord(given) {
@@ -151,7 +167,8 @@ export function drawRecord(given) {
   const facts = el(
     'dl',
     { class: 'facts' },
-    fact(t('phone'), phone()),
+    fact(t('phone'), copied(row.phone, t('copyNumber'))),
+    fact(t('email'), copied(row.email, t('copyEmail'))),
     fact(t('channel'), channel?.name),
     fact(t('channelOwner'), owner),
     fact(t('lastMessage'), row.last && moment(row.last_at)),

@@ -92,7 +92,11 @@ export async function choose(app, name) {
   } else {
     await app.locator('#search').fill(name);
     await app.locator('#found-names .result', { hasText: name }).first().click(PATIENCE);
-    await app.locator('#search').fill('');
+    // In a narrow window the chat covers the search by now.
+    await app.locator('#search').evaluate((search) => {
+      search.value = '';
+      search.dispatchEvent(new Event('input'));
+    });
   }
   await app.locator('#chat-name', { hasText: name }).waitFor(PATIENCE);
   await app.locator('#messages:not([aria-busy])').waitFor(PATIENCE);
@@ -108,6 +112,34 @@ export async function say(app, text) {
 export async function pick(app, button, name) {
   await app.locator(button).click();
   await app.getByRole('menuitem', { name, exact: true }).click();
+}
+
+/**
+ * Holds the answer of the next such call back: it is made and done, and the page hears of it when `release()` is called. `asked`
+ * resolves when it is done.
+ */
+export async function held(page, address, method) {
+  let taken = false;
+  const gates = {};
+  const asked = new Promise((resolve) => Object.assign(gates, { isAsked: resolve }));
+  const released = new Promise((resolve) => Object.assign(gates, { release: resolve }));
+  await page.route(address, async (route) => {
+    if (taken || route.request().method() !== method) return route.fallback();
+    taken = true;
+    const response = await route.fetch();
+    gates.isAsked();
+    await released;
+    return route.fulfill({ response });
+  });
+  return { asked, release: gates.release };
+}
+
+/** Does something, and waits until the page has asked for news once more after it and has drawn them. */
+export async function told(page, act = () => {}) {
+  await act();
+  // The call that is under way may have begun before.
+  for (let calls = 0; calls < 2; calls += 1) await page.waitForResponse('**/inbox/api/updates?*', PATIENCE);
+  await page.waitForTimeout(100);
 }
 
 /** Findings of axe in the frame that keep somebody out. */

@@ -16,9 +16,12 @@ use local::{
     },
 };
 use pigeonpost_tests::many;
+use shared::model::ids::UserId;
 
 /// Conversations in the long list.
 const MANY: i64 = 10_000;
+/// A user of the demo company who has connected no channel.
+const COLLEAGUE: UserId = UserId(12);
 /// Where distributions have Chromium.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -27,8 +30,9 @@ fn folder() -> PathBuf {
 }
 
 /// Tests of the pages, in this order: what is hostile comes late, since it stays in the list.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "chat.test.mjs",
+    "races.test.mjs",
     "records.test.mjs",
     "settings.test.mjs",
     "look.test.mjs",
@@ -54,11 +58,14 @@ async fn the_pages_in_a_browser() {
     assert!(folder().join("node_modules/playwright-core").is_dir(), "run `npm ci` in tests/browser");
     let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
     let bundle = Bundle::start(BundleOptions { schedules: Schedules::AsDeployed, ..BundleOptions::default() }).await.unwrap();
+    // Before the admin, at whose browser the pages are opened then.
+    bundle.install(DEMO_COMPANY, COLLEAGUE).await.unwrap();
     demo::set_up(&bundle, |_| {}).await.unwrap();
     let settings = [
         ("BUNDLE_URL", bundle.url().to_owned()),
         ("CHAT_CREDENTIALS", bundle.chat().credentials().to_string()),
         ("CHROMIUM", (*chromium).to_owned()),
+        ("COLLEAGUE", COLLEAGUE.to_string()),
         ("CLIENT_SECRET", CLIENT_SECRET.to_owned()),
         ("DEMO_COMPANY", DEMO_COMPANY.to_string()),
         ("DEMO_USER", DEMO_USER.to_string()),

@@ -1,7 +1,7 @@
 // Dead letters: messages that could not be delivered to Pipedrive, with the reason; delivered again, one or all.
 import { api, withQuery } from './api.js';
 import { confirmed, toast } from './dialog.js';
-import { $, el } from './dom.js';
+import { $, el, latest } from './dom.js';
 import { moment } from './format.js';
 import { icon } from './icons.js';
 import { t } from './text.js';
@@ -49,19 +49,20 @@ function shown() {
   $('dead-more').hidden = after === '';
 }
 
-async function read() {
-  const letters = await api('GET', withQuery('/inbox/api/dead', { limit: PAGE, after }), undefined, (more) => {
-    after = more?.after ?? '';
+/** Shows the letters behind `from`; from the beginning, in the place of those that are shown. */
+const read = latest(async (isLatest, from) => {
+  let next = '';
+  const letters = await api('GET', withQuery('/inbox/api/dead', { limit: PAGE, after: from }), undefined, (more) => {
+    next = more?.after ?? '';
   });
+  if (!isLatest()) return;
+  if (from === '') $('dead').replaceChildren();
   $('dead').append(...letters.map(card));
+  after = next;
   shown();
-}
+});
 
-async function anew() {
-  after = '';
-  $('dead').replaceChildren();
-  await read();
-}
+const tried = (work) => work.catch((error) => toast(error.message, 'bad'));
 
 async function resendAll() {
   if (!(await confirmed(t('resendAll'), t('resendAllText'), t('resend')))) return;
@@ -80,12 +81,12 @@ async function resendAll() {
   } catch (error) {
     toast(error.message, 'bad');
   }
-  await anew();
+  await tried(read(''));
 }
 
 /** When its tab is opened. */
 export async function start() {
-  $('dead-more').onclick = () => read().catch((error) => toast(error.message, 'bad'));
+  $('dead-more').onclick = () => tried(read(after));
   $('resend-all').onclick = resendAll;
-  await anew();
+  await read('');
 }

@@ -1,7 +1,7 @@
 // The chat in the floating window: receiving, answering, files, templates, searching, sending again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATIENCE, choose, customer, floating, say } from './harness.mjs';
+import { PATIENCE, choose, customer, floating, pick, say } from './harness.mjs';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAT0lEQVR4nO3PQQ0AIBDAsAP/nuGNAvZoFSzZOjNnDwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA8BHzWgF/Aq1gWQAAAABJRU5ErkJggg==', 'base64');
 
@@ -13,7 +13,7 @@ test('a message comes in within seconds, is read and answered', async () => {
   await customer('whatsapp', '15550100001', 'Ada Lovelace', { text });
   const row = app.locator('.row', { hasText: text.slice(0, 20) }).first();
   await row.locator('.count').waitFor(PATIENCE);
-  assert.match(await page.locator('#badge').textContent(), /^\d+\+?$/, 'the dock counts');
+  await page.locator('#badge', { hasText: /^[1-9]\d*\+?$/ }).waitFor(PATIENCE);
   await choose(app, 'Ada Lovelace');
   await app.locator('.bubble', { hasText: text }).waitFor(PATIENCE);
   await app.locator('.row.open:not(.unread)').waitFor(PATIENCE);
@@ -131,6 +131,23 @@ test('people are found by name and number, messages by text, and it says how far
   await shot('search');
   await app.locator('#found-names .result').first().click();
   await app.locator('#chat-name', { hasText: 'Grace Hopper' }).waitFor(PATIENCE);
+  await close();
+});
+
+test('who is known by an e-mail address alone is shown and found by it', async () => {
+  const { page, app, close } = await floating();
+  await page.route('**/inbox/api/**', async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text()).replaceAll('"name":"Mary Somerville"', '"name":"Mary Somerville","email":"mary@example.com"');
+    await route.fulfill({ response, body });
+  });
+  await page.reload();
+  await choose(app, 'Mary Somerville');
+  assert.match(await app.locator('#chat-about').textContent(), / · mary@example\.com$/);
+  await pick(app, '#chat-more', 'Details');
+  await app.locator('#record-facts dd', { hasText: 'mary@example.com' }).getByRole('button', { name: 'Copy e-mail address' }).waitFor(PATIENCE);
+  await app.locator('#search').fill('mary');
+  await app.locator('#found-names .glimpse', { hasText: 'mary@example.com' }).locator('mark', { hasText: 'mary' }).waitFor(PATIENCE);
   await close();
 });
 

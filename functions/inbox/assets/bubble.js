@@ -76,7 +76,7 @@ function failureElement(message, { retry, jump }) {
  * What is there of a message, put together. `actions` has `retry`, `jump` and, where a message
  * can say what it answers, `reply`.
  */
-export function bubble(message, { reactions, isFirst, isNew }, actions) {
+export function bubble(message, { reactions, isFirst }, actions) {
   const { id, direction, content } = message;
   if (content?.kind === 'notice' && !message.files) {
     return el('div', { class: 'notice', id: `m-${id}`, tabindex: '-1' }, el('span', {}, message.text), el('time', { datetime: message.at }, time(message.at)));
@@ -92,7 +92,7 @@ export function bubble(message, { reactions, isFirst, isNew }, actions) {
         contentElement(message),
         showsText(message) && el('p', { class: content?.kind === 'unsupported' ? 'gone' : onlyEmoji ? 'big' : '' }, linked(message.text)),
       ];
-  const classes = ['message', direction, isFirst && 'first', isNew && 'new', message.status === 'failed' && 'bad', message.files && 'with-files'];
+  const classes = ['message', direction, isFirst && 'first', message.status === 'failed' && 'bad', message.files && 'with-files'];
   return el(
     'div',
     { class: classes.filter(Boolean).join(' '), id: `m-${id}`, tabindex: '-1', dataset: { id } },

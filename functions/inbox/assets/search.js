@@ -24,12 +24,18 @@ function found(row, inside, act) {
   return el('li', {}, el('button', { type: 'button', class: 'result', onclick: act }, avatar(row), el('span', { class: 'about' }, inside)));
 }
 
+/** What the customer is found by beside their name, else what was said last. */
+function reached({ phone, email, ...row }, query) {
+  const is = email?.toLowerCase().includes(query.toLowerCase()) ? email : (phone ?? email);
+  return is ? marked(is, query) : glimpse(row);
+}
+
 function personResult(row, query) {
   return found(
     row,
     [
       el('span', { class: 'top' }, el('span', { class: 'name' }, marked(row.name, query)), el('time', { datetime: row.last_at }, when(row.last_at))),
-      el('span', { class: 'bottom' }, el('span', { class: 'glimpse' }, row.phone ? marked(row.phone, query) : glimpse(row))),
+      el('span', { class: 'bottom' }, el('span', { class: 'glimpse' }, reached(row, query))),
     ],
     () => open(row.id),
   );
@@ -98,7 +104,7 @@ function show(query) {
   return searching;
 }
 
-export function endSearch() {
+function endSearch() {
   $('search').value = '';
   show('');
 }

@@ -17,6 +17,7 @@ function guess(gap, row, record) {
     customer_first_name: first,
     last_name: rest.join(' '),
     phone: row.phone,
+    email: row.email,
     deal,
     deal_title: deal,
   };

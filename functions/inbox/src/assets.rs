@@ -221,18 +221,91 @@ mod tests {
         }
     }
 
+    fn script(name: &str) -> &'static str {
+        std::str::from_utf8(ASSETS.iter().find(|(known, ..)| *known == name).unwrap().2).unwrap()
+    }
+
+    /// Keys of the texts in English.
+    fn texts() -> BTreeSet<&'static str> {
+        let key = |line: &'static str| line.strip_prefix("  ")?.split_once(':').map(|(key, _)| key);
+        script("text-en.js").lines().filter_map(key).collect()
+    }
+
+    /// What follows where a script calls `t` in this way.
+    fn calls<'a>(script: &'a str, opening: &str) -> Vec<&'a str> {
+        // Not the end of a longer word, as in `import('…`.
+        let is_call = |at: usize| !script[..at].ends_with(|before: char| before.is_alphanumeric() || "_.'".contains(before));
+        script.match_indices(opening).filter(|(at, _)| is_call(*at)).map(|(at, _)| &script[at + opening.len()..]).collect()
+    }
+
+    /// The words for the variants of an enum, as they stand in bodies: taken from its source, so that a new one is among them.
+    fn words(source: &str, name: &str) -> BTreeSet<String> {
+        let body = source.split_once(&format!("enum {name} {{\n")).unwrap().1.split("\n}").next().unwrap();
+        let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
+        let variants = variants.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+        let words: BTreeSet<String> = variants
+            .map(|line| {
+                let variant = line.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+                let lower = variant
+                    .chars()
+                    .flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c.to_ascii_lowercase()]));
+                lower.skip(1).collect()
+            })
+            .collect();
+        assert!(!words.is_empty(), "{name} has variants");
+        words
+    }
+
+    #[test]
+    fn whatever_the_api_says_in_one_word_has_its_text() {
+        let record = include_str!("../../../shared/src/model/record.rs");
+        let delivery = words(include_str!("../../../shared/src/model/channel.rs"), "Delivery");
+        // What a salesperson did is told by their name.
+        let why = words(record, "Why").into_iter().filter(|why| why != "hand").collect();
+        // The page's own words: not sent yet, and not known yet.
+        let status = words(include_str!("../../../shared/src/model/status.rs"), "Status")
+            .into_iter()
+            .chain(["clock".to_owned()])
+            .collect();
+        let mode: BTreeSet<String> = delivery.iter().cloned().chain(["unknown".to_owned()]).collect();
+        let families: [(&str, BTreeSet<String>); 10] = [
+            ("why", why),
+            ("deed", words(record, "Deed")),
+            ("spent", words(record, "SpentOn")),
+            ("status", status),
+            ("file", words(include_str!("../../../shared/src/model/content.rs"), "FileKind")),
+            ("delivery", delivery),
+            ("mode", mode.clone()),
+            ("modeAbout", mode),
+            ("about", ProviderKind::ALL.iter().map(ToString::to_string).collect()),
+            ("trouble", words(include_str!("../../../shared/src/model/api_key.rs"), "Trouble")),
+        ];
+        let texts = texts();
+        for (family, words) in &families {
+            let missing: Vec<&String> =
+                words.iter().filter(|word| !texts.contains(format!("{family}_{word}").as_str())).collect();
+            assert!(missing.is_empty(), "{family}_ has no text for {missing:?}");
+        }
+        let mut used = BTreeSet::new();
+        for (name, _, contents) in ASSETS.iter().filter(|(name, kind, _)| *kind == SCRIPT && !name.contains("sdk")) {
+            for rest in calls(std::str::from_utf8(contents).unwrap(), "t(`") {
+                let (family, rest) =
+                    rest.split_once("_${").unwrap_or_else(|| panic!("in {name}, a key that is no family's: {rest:.40}"));
+                assert!(rest.contains("}`"), "{name}: {family}");
+                used.insert(family);
+            }
+        }
+        assert_eq!(used, families.iter().map(|(family, _)| *family).collect(), "families of keys in the scripts, and here");
+    }
+
     #[test]
     fn what_pages_say_is_in_the_file_of_texts() {
-        let of = |name: &str| std::str::from_utf8(ASSETS.iter().find(|(known, ..)| *known == name).unwrap().2).unwrap();
-        let texts: BTreeSet<&str> =
-            of("text-en.js").lines().filter_map(|line| line.strip_prefix("  ")?.split_once(':').map(|(key, _)| key)).collect();
+        let texts = texts();
         for (name, _, contents) in ASSETS.iter().filter(|(name, kind, _)| *kind == SCRIPT && !name.contains("sdk")) {
             let script = std::str::from_utf8(contents).unwrap();
-            for (at, _) in script.match_indices("t('") {
-                // Not the end of a longer word, as in `import('…`.
-                let is_call = !script[..at].ends_with(|before: char| before.is_alphanumeric() || "_.'".contains(before));
-                let key = script[at + 3..].split('\'').next().unwrap();
-                assert!(!is_call || texts.contains(key), "{key} in {name}");
+            for rest in calls(script, "t('") {
+                let key = rest.split('\'').next().unwrap();
+                assert!(texts.contains(key), "{key} in {name}");
             }
         }
         for page in [setup_page(), inbox_page()] {

@@ -2,7 +2,7 @@
 // which order, and what it makes of the answers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BUNDLE, PATIENCE, customer, newPage } from './harness.mjs';
+import { BUNDLE, PATIENCE, SCREENSHOTS, choose, customer, newPage, pick } from './harness.mjs';
 import { startHost, token } from './host.mjs';
 
 const CLAIMS = { userId: Number(process.env.DEMO_USER), companyId: Number(process.env.DEMO_COMPANY) };
@@ -66,15 +66,81 @@ test('it follows the theme, counts at the dock, and comes forward when a message
   assert.deepEqual(complaints, []);
 });
 
-test('commands that a host refuses do no harm', async (t) => {
-  const { app, complaints } = await inHost(t, 'inbox', {
+test('commands that a host refuses are called, and do no harm', async (t) => {
+  const { page, app, complaints, log } = await inHost(t, 'inbox', {
     before: () => {
       for (const command of ['set_notification', 'redirect_to', 'show_floating_window']) window.answers[command] = { error: 'not here' };
     },
   });
-  await app.locator('.row').first().click(PATIENCE);
-  await app.locator('#messages:not([aria-busy])').waitFor(PATIENCE);
+  await app.locator('.row').first().waitFor(PATIENCE);
+  await app.locator('#list-more').click();
+  await app.getByRole('menuitemcheckbox', { name: 'Open this window' }).click();
+  await customer('whatsapp', '15550100001', 'Ada Lovelace', { text: `Knock again ${Date.now()}` });
+  await page.waitForFunction(() => window.log.some(({ name }) => name === 'show_floating_window'), null, PATIENCE);
+  await app.locator('#list-more').click();
+  await app.getByRole('menuitem', { name: 'Settings' }).click();
+  await page.waitForFunction(() => window.log.some(({ name }) => name === 'redirect_to'), null, PATIENCE);
+  assert.ok((await log()).some(({ name }) => name === 'set_notification'));
+  await choose(app, 'Ada Lovelace');
   assert.deepEqual(complaints, []);
+});
+
+test('a record opens in the host, and in a window of its own where the host refuses', async (t) => {
+  const { page, app, log } = await inHost(t, 'inbox');
+  await choose(app, 'Ada Lovelace');
+  await pick(app, '#chat-more', 'Details');
+  await app.locator('#record-linked:not([aria-busy])').waitFor(PATIENCE);
+  if (await app.locator('.unlinked').count()) {
+    await app.getByRole('button', { name: 'Create a person' }).click();
+    await app.locator('dialog button[type=submit]').click();
+  }
+  const link = app.locator('.linked[data-kind=person] a');
+  await link.waitFor(PATIENCE);
+  const redirects = async () => (await log()).filter(({ name, args }) => name === 'redirect_to' && args.view === 'contacts').length;
+  // This host answers with nothing, which is not a refusal.
+  await link.click();
+  await page.waitForFunction(() => window.log.some(({ name }) => name === 'redirect_to'), null, PATIENCE);
+  await page.evaluate(() => {
+    window.answers.redirect_to = { error: 'not here' };
+  });
+  await page.context().route('**/person/*', (route) => route.fulfill({ body: 'A record' }));
+  const [opened] = await Promise.all([page.context().waitForEvent('page', PATIENCE), link.click()]);
+  await opened.waitForURL(/\/person\/\d+$/, PATIENCE);
+  assert.equal(await redirects(), 2);
+  assert.equal(page.context().pages().length, 2, 'one window, of the refused one');
+});
+
+test('what a colleague keeps to themselves is gone from a page that is open, and comes back', async (t) => {
+  const colleague = { userId: Number(process.env.COLLEAGUE), companyId: CLAIMS.companyId };
+  const { page, app, complaints } = await inHost(t, 'inbox', { claims: colleague, query: { userId: String(colleague.userId) } });
+  await choose(app, 'Emmy Noether');
+  const settings = await inHost(t, 'setup');
+  await settings.app.locator('#tab-sharing').click();
+  const card = settings.app.locator('#shares .card', { hasText: 'Telegram' });
+  await card.waitFor(PATIENCE);
+  const keep = async (who) => {
+    await card.locator('select[name=by]').selectOption(who);
+    await card.locator('button[type=submit]').click();
+    await settings.app.locator('.toast', { hasText: 'It is changed.' }).last().waitFor(PATIENCE);
+  };
+  await keep('owner');
+  await settings.page.locator('iframe').screenshot({ path: `${SCREENSHOTS}/settings-private.png`, animations: 'disabled' });
+  await customer('telegram', '5001', 'Emmy Noether', { text: 'Between the two of us' });
+  await app.locator('#chat-none').waitFor(PATIENCE);
+  assert.equal(await app.locator('.row', { hasText: 'Emmy Noether' }).count(), 0);
+  await app.locator('#search').fill('Noether');
+  await app.locator('#search-status', { hasText: '0 results' }).waitFor(PATIENCE);
+  await app.locator('#search').fill('');
+  const theirs = await inHost(t, 'setup', { claims: colleague, query: { userId: String(colleague.userId) } });
+  await theirs.app.locator('#tab-sharing').click();
+  const seen = theirs.app.locator('#shares .card', { hasText: 'Telegram' });
+  await seen.locator('.help', { hasText: 'Only Ada Admin can change this' }).waitFor(PATIENCE);
+  assert.equal(await seen.locator('select').inputValue(), 'owner');
+  assert.ok(await seen.locator('select').isDisabled());
+  await keep('all');
+  await customer('telegram', '5001', 'Emmy Noether', { text: 'Now everybody may know' });
+  await app.locator('.row', { hasText: 'Emmy Noether' }).waitFor(PATIENCE);
+  assert.deepEqual([...complaints, ...settings.complaints, ...theirs.complaints], []);
 });
 
 test('a session that ends is renewed by a token that the host signs', async (t) => {

@@ -86,6 +86,9 @@ test('what was done, what it cost and who shares it can be seen', async () => {
   await shot('settings-activity');
   await app.locator('#tab-sharing').click();
   await app.locator('#people .card', { hasText: 'Ada Admin' }).waitFor(PATIENCE);
+  const shared = app.locator('#shares select');
+  assert.ok((await shared.count()) >= 5, 'each channel says who sees it');
+  assert.deepEqual([...new Set(await shared.evaluateAll((all) => all.map((one) => one.value)))], ['all']);
   await shot('settings-sharing');
   assert.deepEqual(await overflow(frame), []);
   await close();

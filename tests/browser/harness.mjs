@@ -68,6 +68,8 @@ export async function open(surface, { theme = 'light', width, height, size, of, 
     shot: (name) => page.locator('iframe[title="Pigeonpost"]').screenshot({ path: `${SCREENSHOTS}/${name}.png`, animations: 'disabled' }),
     close: async () => {
       assert.deepEqual(complaints.filter((line) => !expected.test(line)), []);
+      // A call may be under way that a test answers for.
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await context.close();
     },
   };

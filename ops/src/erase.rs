@@ -1,4 +1,5 @@
-//! `erase company|person`: deletes for good what is kept of somebody. Asks to be told twice.
+//! `erase company|person`: deletes for good what is kept of somebody. Asks to be told twice: without `--yes`, `person` only says whom it
+//! would erase.
 
 use std::io::Write;
 
@@ -6,7 +7,7 @@ use clap::{Args, Subcommand};
 use shared::{
     environment::Environment,
     inbox::{
-        erase::{self, ErasePorts, Subject},
+        erase::{self, ErasePorts, Known, Plan},
         remove::RemovePorts,
     },
     model::{
@@ -41,12 +42,12 @@ pub struct PersonArguments {
     company: CompanyId,
     #[command(flatten)]
     who: Who,
-    /// Do it: there is no way back but a restored backup
-    #[arg(long, required = true)]
+    /// Do it: there is no way back but a restored backup. Without this, only the ids of what would be erased are listed
+    #[arg(long)]
     yes: bool,
 }
 
-/// By what the customer is found. All that is given counts.
+/// By what the customer is found. All that is given counts, and so does what it leads to.
 #[derive(Debug, Args)]
 #[group(id = "who", required = true, multiple = true)]
 pub struct Who {
@@ -100,10 +101,38 @@ pub async fn run<O: Write, E: Write>(
     };
     let erased = match command {
         Command::Company { company, .. } => erase::company(&ports, company).await?,
-        Command::Person(PersonArguments { company, who: Who { phone, email, person, conversation }, .. }) => {
-            let subject = Subject { person: person.map(PersonId), email, phone, conversations: conversation };
-            erase::person(&ports, company, &subject).await?
+        Command::Person(PersonArguments { company, who, yes }) => {
+            let given = Known::from(who);
+            if !yes {
+                return tell(&erase::plan(&ports, company, &given).await?, terminal);
+            }
+            erase::person(&ports, company, &given).await?
         }
     };
     Ok(terminal.progress(&format!("erased {} conversations and {} records", erased.conversations, erased.records))?)
+}
+
+impl From<Who> for Known {
+    fn from(Who { phone, email, person, conversation }: Who) -> Self {
+        Self {
+            persons: person.map(PersonId).into_iter().collect(),
+            phones: phone.into_iter().collect(),
+            emails: email.into_iter().collect(),
+            conversations: conversation.into_iter().collect(),
+        }
+    }
+}
+
+/// Ids alone: the keys of other records may hold numbers and addresses.
+fn tell<O: Write, E: Write>(plan: &Plan, terminal: &mut Terminal<O, E>) -> Result<(), OpsError> {
+    for person in &plan.persons {
+        terminal.line(&format!("person {person}"))?;
+    }
+    for conversation in &plan.conversations {
+        terminal.line(&format!("conversation {conversation}"))?;
+    }
+    let (conversations, records) = (plan.conversations.len(), plan.records);
+    Ok(terminal.progress(&format!(
+        "nothing is erased yet: with --yes, {conversations} conversations and {records} other records would be"
+    ))?)
 }

@@ -9,16 +9,17 @@ use async_trait::async_trait;
 
 use super::{
     Item, Table,
+    change::Change,
     keys::{Key, PK, SK, linked_partition},
+    links::read_person,
+    records::number,
     unavailable,
+    write::Transacted,
 };
 use crate::{
-    crm::{
-        locks,
-        ports::{ContactStore, ListStore},
-    },
+    crm::{locks, ports::ListStore},
     inbox::{
-        erase::{EraseStore, Found, Known, Subject},
+        erase::{Beside, EraseStore, Found, Known, Places},
         ports::StoreError,
     },
     model::{
@@ -28,6 +29,9 @@ use crate::{
 };
 
 const FIND: &str = "find what is to be erased";
+const END: &str = "end the way to a person";
+/// Most items of one batch read.
+const BATCH: usize = 100;
 
 /// A record, as far as it matters here.
 struct Seen {
@@ -50,15 +54,25 @@ impl Seen {
     }
 }
 
-/// Partitions of what is known of persons beside the conversations with them.
+/// Partitions of what is known of persons beside the conversations with them and the ways to them.
 fn partitions(company: CompanyId, known: &Known) -> BTreeSet<String> {
-    let emails = known.emails.iter().map(|email| Key::person_of_email(company, email));
-    let phones = known.phones.iter().map(|phone| Key::person_of_phone(company, phone));
     let records = known.persons.iter().map(|person| RecordRef::Person(*person));
     let persons = known.persons.iter().map(|person| Key::person(company, *person));
-    let persons = persons.chain(records.clone().map(|record| Key::known(company, &record)));
-    let keys = emails.chain(phones).chain(persons).map(|key| key.partition().to_owned());
+    let keys = persons.chain(records.clone().map(|record| Key::known(company, &record))).map(|key| key.partition().to_owned());
     keys.chain(records.map(|record| linked_partition(company, &record))).collect()
+}
+
+/// Where the ways from known numbers and addresses begin. Numbers that end alike begin at the same place.
+fn ways(company: CompanyId, known: &Known) -> Vec<Key> {
+    let emails = known.emails.iter().map(|email| Key::person_of_email(company, email));
+    let phones = known.phones.iter().map(|phone| Key::person_of_phone(company, phone));
+    let mut ways = Vec::new();
+    for way in emails.chain(phones) {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
 }
 
 /// Under what names something of theirs may be locked, or about to be created.
@@ -94,29 +108,53 @@ impl EraseStore for Table {
         Ok(found)
     }
 
-    async fn records_of_person(&self, company: CompanyId, known: &Known) -> Result<Found, StoreError> {
-        let (partitions, names) = (partitions(company, known), names(known));
-        let mut found = Found::default();
+    async fn records_of_person(&self, company: CompanyId, known: &Known) -> Result<Beside, StoreError> {
+        let (partitions, names, ways) = (partitions(company, known), names(known), ways(company, known));
+        let mut beside = Beside::default();
         self.each(|seen| {
+            if seen.company != Some(company) || seen.key.conversation_id().is_some() {
+                return;
+            }
             let leads_there = seen.person.is_some_and(|person| known.persons.contains(&person));
-            let is_theirs =
-                leads_there || partitions.contains(seen.key.partition()) || names.iter().any(|name| seen.key.is_called(name));
-            if seen.company == Some(company) && seen.key.conversation_id().is_none() && is_theirs {
-                found.records.push(seen.place());
+            if leads_there && ways.contains(&seen.key) {
+                beside.ways.push(seen.place());
+            } else if leads_there
+                || partitions.contains(seen.key.partition())
+                || names.iter().any(|name| seen.key.is_called(name))
+            {
+                beside.rest.push(seen.place());
             }
         })
         .await?;
-        Ok(found)
+        Ok(beside)
     }
 
-    async fn persons_behind(&self, company: CompanyId, subject: &Subject) -> Result<Vec<PersonId>, StoreError> {
-        if subject.email.is_none() && subject.phone.is_none() {
-            return Ok(Vec::new());
+    async fn persons_behind(&self, company: CompanyId, known: &Known) -> Result<Vec<PersonId>, StoreError> {
+        let mut persons = Vec::new();
+        for batch in ways(company, known).chunks(BATCH) {
+            for way in self.get_all(FIND, batch).await? {
+                persons.push(read_person(way)?);
+            }
         }
-        self.persons_of(company, subject.email.as_ref(), subject.phone.as_ref()).await
+        Ok(persons)
     }
 
-    async fn take_off_lists(&self, company: CompanyId, persons: &[PersonId]) -> Result<(), StoreError> {
+    async fn end_ways(&self, company: CompanyId, known: &Known, persons: &BTreeSet<PersonId>) -> Result<usize, StoreError> {
+        let mut ended = 0;
+        for batch in ways(company, known).chunks(BATCH) {
+            for way in self.get_all(FIND, batch).await? {
+                let key = Key::of(&way);
+                let person = read_person(way)?;
+                let Some(key) = key.filter(|_| persons.contains(&person)) else { continue };
+                let leads_there = Change::default().when("#person = :person").value(":person", number(person.0));
+                let delete = leads_there.delete(self, &key)?;
+                ended += usize::from(matches!(self.transact(END, vec![delete]).await?, Transacted::Done));
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn take_off_lists(&self, company: CompanyId, persons: &BTreeSet<PersonId>) -> Result<(), StoreError> {
         for list in self.lists(company).await? {
             for person in persons {
                 self.take_off_list(company, &list.id, *person).await?;
@@ -125,8 +163,8 @@ impl EraseStore for Table {
         Ok(())
     }
 
-    async fn delete_records(&self, found: &Found) -> Result<(), StoreError> {
-        self.delete_all(found.records.iter().map(|(pk, sk)| Key::at(pk, sk)).collect()).await
+    async fn delete_records(&self, places: &Places) -> Result<(), StoreError> {
+        self.delete_all(places.iter().map(|(pk, sk)| Key::at(pk, sk)).collect()).await
     }
 }
 

@@ -31,7 +31,8 @@ const KIND: &str = "contact";
 const SAVE: &str = "store a contact";
 const LOOK: &str = "look for a contact's conversations";
 
-fn read_person(item: Item) -> Result<PersonId, StoreError> {
+/// The person to whom a way leads.
+pub(super) fn read_person(item: Item) -> Result<PersonId, StoreError> {
     #[derive(serde::Deserialize)]
     struct Record {
         person: PersonId,

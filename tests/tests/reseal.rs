@@ -6,7 +6,7 @@ use clap::Parser;
 use local::simulators::pipedrive::DEMO_COMPANY;
 use ops::terminal::Terminal;
 use pigeonpost_tests::world::{World, phone};
-use shared::{config::DeliveryChoice, records::watch::keep};
+use shared::{config::DeliveryChoice, inbox::everyone::EveryoneStore, records::watch::keep, seal::Vault};
 
 const NEW: &str = "2:fedcba9876543210fedcba9876543210fedcba98";
 
@@ -65,6 +65,29 @@ async fn so_is_the_password_by_which_changes_in_pipedrive_are_heard_of() {
     let environment = world.bundle.environment().as_one_function();
     let opens = keep::is_password(&*environment.table(), &environment.secrets, DEMO_COMPANY, |_| true).await;
     assert!(opens.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_opened_is_named_and_the_rest_sealed_anew() {
+    let mut world = World::start().await;
+    let environment = world.bundle.environment().as_one_function();
+    let (table, lost) = (environment.table(), Vault::parse("1:0000111122223333444455556666777788889999").unwrap());
+    let channel = table.everyone().await.unwrap().channels.remove(0);
+    let sealed = lost.seal(&channel.seal_context(), b"{}").unwrap();
+    assert!(table.replace_credentials(&channel, &sealed).await.unwrap());
+    world.bundle.connect_chat(&world.session).await.unwrap();
+    let old = world.bundle.secret()["encryption_key"].as_str().unwrap().to_owned();
+    rotate(&mut world, &format!("{NEW} 1:{old}"));
+
+    let environment = world.bundle.environment().as_one_function();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let arguments = ops::Arguments::try_parse_from(["ops", "reseal"]).unwrap();
+    let ended = ops::run(arguments, &environment, &mut Terminal::new(&mut out, &mut err)).await;
+    assert!(ended.unwrap_err().to_string().starts_with("1 values were sealed with a key"));
+    let (out, said) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
+    assert_eq!(out, format!("cannot be opened: the credentials of channel {}\n", channel.id));
+    assert!(said.starts_with("sealed anew: the tokens of 1 installations, the credentials of 1 channels, "), "{said}");
+    assert!(!said.contains("nothing is sealed with an older key"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

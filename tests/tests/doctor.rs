@@ -1,21 +1,26 @@
 //! The doctor: nothing is wrong with a stack that works, and each fault that is planted is found, named, and comes with what to do.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
+use http::Method;
 use local::simulators::pipedrive::{Call, DEMO_COMPANY, DEMO_USER, Fault};
 use ops::{doctor, terminal::Terminal};
 use pigeonpost_tests::{
     table,
+    web::api,
     world::{World, phone},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
+    clock::Clock,
+    config::DeliveryChoice,
     environment::Environment,
     inbox::{everyone::EveryoneStore, ports::InstallationStore},
-    model::{channel::ProviderKind, installation::InstallationState},
+    model::{channel::ProviderKind, installation::InstallationState, time::Timestamp, watch::Watch},
+    records::watch::ports::WatchStore,
     secrets::{SecretCache, SecretSource, SecretsError},
 };
 
@@ -53,17 +58,16 @@ fn one(found: &[String], words: &str) {
     assert!(matches!(found, [one] if one.contains(words)), "{words}: {found:#?}");
 }
 
-/// Puts the channel's record into a shard of due work.
-async fn set_aside(world: &World, shard: &str) {
-    let key = |value: String| AttributeValue::S(value);
+/// Puts a record into a shard of due work.
+async fn make_due(world: &World, (pk, sk): (&str, &str), shard: &str, at: Timestamp) {
     let put = table::client(&world.bundle)
         .update_item()
         .table_name(world.bundle.dynamodb().table())
-        .key("PK", key(format!("CO#{DEMO_COMPANY}")))
-        .key("SK", key(format!("CH#{}", world.whatsapp.provider_channel_id)))
+        .key("PK", AttributeValue::S(pk.to_owned()))
+        .key("SK", AttributeValue::S(sk.to_owned()))
         .update_expression("SET due_shard = :shard, due_at = :due")
         .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
-        .expression_attribute_values(":due", AttributeValue::N("9000000000000".to_owned()));
+        .expression_attribute_values(":due", AttributeValue::N(at.millis().to_string()));
     put.send().await.unwrap();
 }
 
@@ -171,6 +175,7 @@ async fn faults_of_tokens_and_credentials() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pipedrive_says_of_a_company() {
     let world = World::start().await;
+    world.pass(Duration::from_mins(6)).await;
     // 13: its account is closed, so nothing of it is delivered.
     world.bundle.pipedrive().set_suspended(DEMO_COMPANY, true);
     waiting(&world).await;
@@ -178,22 +183,33 @@ async fn what_pipedrive_says_of_a_company() {
     let found = faults(world.bundle.environment(), world.bundle.url()).await;
     let halted = |fault: &String| fault.contains("Nothing is delivered for user") && fault.contains("pays its Pipedrive account");
     assert!(found.iter().any(halted), "{found:#?}");
+    assert!(!found.iter().any(|fault| fault.contains("asked more than ten minutes ago")), "{found:#?}");
+    // 14: nobody asks whether it is open again.
+    world.clock.advance(Duration::from_hours(3));
+    let found = faults(world.bundle.environment(), world.bundle.url()).await;
+    assert!(found.iter().any(|fault| fault.contains("1 halted installations should have been asked")), "{found:#?}");
+    assert!(!found.iter().any(|fault| fault.contains("has not been let go")), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_waits_and_work_that_was_given_up() {
     let world = World::start().await;
     let (environment, url) = (world.bundle.environment(), world.bundle.url().to_owned());
+    // What was held before the installation is let go.
+    world.pass(Duration::from_mins(6)).await;
     // 10: nobody reads the stream, and redeliver does not run.
     waiting(&world).await;
     assert_eq!(faults(environment, &url).await, [] as [String; 0], "a minute is no fault");
     world.clock.advance(Duration::from_mins(15));
     one(&faults(environment, &url).await, "the stream, deliver or redeliver stands still");
     // 11: somebody is woken for a record again and again and never gets to its end.
-    world.settle().await;
-    set_aside(&world, "aside#1").await;
+    let conversation = world.newest_conversation().await.id;
+    let (pk, long_ago) = (format!("CV#{conversation}"), world.clock.now().minus(Duration::from_hours(1)));
+    make_due(&world, (&pk, "CV"), "aside#1", long_ago).await;
     one(&faults(environment, &url).await, "1 records were set aside");
-    set_aside(&world, "import#1").await;
+    make_due(&world, (&pk, "CV"), "outbox#1", long_ago).await;
+    world.settle().await;
+    assert_eq!(faults(environment, &url).await, [] as [String; 0]);
     // 12: a message that Pipedrive refuses.
     waiting(&world).await;
     world.bundle.pipedrive().inject(Call::Receive, Fault::Answer(400), 2);
@@ -205,4 +221,47 @@ async fn work_that_waits_and_work_that_was_given_up() {
     let ended = ops::run(arguments, environment, &mut Terminal::new(&mut out, &mut err)).await;
     assert_eq!(ended.unwrap_err().to_string(), "1 fault");
     assert!(String::from_utf8(out).unwrap().contains("FAULT  1 messages of company"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chores_that_nobody_does() {
+    let world = World::start().await;
+    let (environment, url) = (world.bundle.environment(), world.bundle.url().to_owned());
+    assert_eq!(faults(environment, &url).await, [] as [String; 0], "it was just installed");
+    // 15: what was held for an installation is not let go.
+    world.clock.advance(Duration::from_mins(11));
+    one(&faults(environment, &url).await, "1 installations work again, but what was held for them has not been let go");
+    world.pass(Duration::ZERO).await;
+    assert_eq!(faults(environment, &url).await, [] as [String; 0]);
+    // 16: nobody looks after a removed channel.
+    let session = world.bundle.session(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let path = format!("/setup/channels/{}", world.whatsapp.provider_channel_id);
+    assert_eq!(api(&world.bundle, &session, Method::DELETE, &path, None).await.status, 200);
+    world.clock.advance(Duration::from_mins(26));
+    one(&faults(environment, &url).await, "1 removed channels should have been erased");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn companies_of_which_nothing_is_heard() {
+    let world = World::delivering(DeliveryChoice::Records).await;
+    let (environment, url) = (world.bundle.environment(), world.bundle.url().to_owned());
+    let table = environment.table();
+    world.pass(Duration::from_mins(6)).await;
+    assert_eq!(faults(environment, &url).await, [] as [String; 0]);
+    let report = doctor::examine(environment, Some(&url)).await;
+    assert!(report.fine.iter().any(|fine| fine.contains("1 companies tell what changes in Pipedrive")), "{:?}", report.fine);
+    let (good, later) = (table.watch(DEMO_COMPANY).await.unwrap().unwrap(), world.clock.now().plus(Duration::from_hours(100)));
+    // 17: its webhooks were never made.
+    table.forget_watch(DEMO_COMPANY).await.unwrap();
+    one(&faults(environment, &url).await, "has no webhooks in Pipedrive");
+    table.watch_from(DEMO_COMPANY, later).await.unwrap();
+    one(&faults(environment, &url).await, "has no webhooks in Pipedrive");
+    let none = Watch { webhooks: BTreeSet::new(), ..good.clone() };
+    assert!(table.save_watch(&none, later).await.unwrap());
+    one(&faults(environment, &url).await, "has no webhooks in Pipedrive");
+    // 18: nobody gets to the end of looking after them.
+    assert!(table.save_watch(&good, later).await.unwrap());
+    assert_eq!(faults(environment, &url).await, [] as [String; 0]);
+    world.clock.advance(Duration::from_hours(49));
+    one(&faults(environment, &url).await, "were last found as they should be at");
 }

@@ -1,6 +1,6 @@
 //! What the doctor sees from inside: the secret, the table, the work that waits, and whether Pipedrive and providers accept us.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use shared::{
@@ -9,13 +9,15 @@ use shared::{
         dead::DeadStore,
         everyone::{Everyone, EveryoneStore},
         listen::ListenStore,
-        ports::{ChannelStore, DueWork, InstallationStore, OutboxStore, StoreError},
+        ports::{DueWork, InstallationStore, StoreError},
         tokens::{TokenError, Tokens},
     },
     model::{
-        channel::{Channel, ChannelState, ProviderKind},
+        channel::{Channel, ChannelState, Delivery, ProviderKind},
         halt::HaltReason,
+        ids::CompanyId,
         installation::{Installation, InstallationState},
+        time::Timestamp,
         watch::Watch,
     },
     pipedrive::{Users, error::PipedriveError},
@@ -102,40 +104,20 @@ fn table_fault(error: &StoreError, report: &mut Report) {
 }
 
 /// Work that waits for longer than it should, and work that was given up.
-pub(super) async fn work(environment: &Environment, report: &mut Report) {
-    match waiting(environment).await {
+pub(super) async fn work(environment: &Environment, everyone: &Everyone, report: &mut Report) {
+    match waiting(environment, everyone).await {
         Ok(found) if found.is_empty() => report.fine("nothing is overdue, and nothing is dead"),
         Ok(found) => found.into_iter().for_each(|(problem, remedy)| report.fault(problem, remedy)),
         Err(error) => table_fault(&error, report),
     }
 }
 
-async fn waiting(environment: &Environment) -> Result<Vec<(String, &'static str)>, StoreError> {
+/// Something that is wrong, and what to do.
+type Finding = (String, &'static str);
+
+async fn waiting(environment: &Environment, everyone: &Everyone) -> Result<Vec<Finding>, StoreError> {
     let (table, now) = (environment.table(), environment.clock.now());
-    let mut found = Vec::new();
-    let due = OutboxStore::due(&*table, now.minus(LATE), MANY).await?;
-    let of = |is: fn(&DueWork) -> bool| due.iter().filter(|work| is(work)).count();
-    let outboxes = of(|work| matches!(work, DueWork::Outbox(_)));
-    if outboxes > 0 {
-        found.push((
-            format!("{outboxes} conversations have had something to deliver for more than ten minutes: the stream, deliver or redeliver stands still."),
-            "Look at deliver's and redeliver's errors and throttles on the dashboard, and whether the event source mapping of deliver and the schedule of redeliver are enabled (docs/operations.md, DeliveryLagAlarm and HeartbeatAlarm).",
-        ));
-    }
-    let files = of(|work| matches!(work, DueWork::Media(_)));
-    if files > 0 {
-        found.push((
-            format!("{files} messages have files that should have been fetched more than ten minutes ago."),
-            "Look at fetch-media's errors, and whether its event source mapping is enabled (docs/operations.md, FilesLagAlarm).",
-        ));
-    }
-    let imports = ChannelStore::imports_due(&*table, now.minus(LATE), MANY).await?.len();
-    if imports > 0 {
-        found.push((
-            format!("{imports} channels wait for their past to be read."),
-            "Look at the errors of import-history, and whether its schedule is enabled.",
-        ));
-    }
+    let mut found = overdue(&table.overdue(now.minus(LATE), MANY).await?, everyone);
     let late = now.minus(EACH_DAY_LATE);
     let tokens = table.tokens_due(late, MANY).await?.len();
     if tokens > 0 {
@@ -165,6 +147,54 @@ async fn waiting(environment: &Environment) -> Result<Vec<(String, &'static str)
         ));
     }
     Ok(found)
+}
+
+/// What should have been done more than ten minutes ago.
+fn overdue(work: &[DueWork], everyone: &Everyone) -> Vec<Finding> {
+    const REDELIVER: &str =
+        "Look at redeliver's errors, and whether its schedule is enabled (docs/operations.md, HeartbeatAlarm).";
+    // What is held for a halted installation is let go once the halt is over.
+    let is_halted =
+        |company, user| everyone.installations.iter().any(|i| (i.company, i.user) == (company, user) && i.halt.is_some());
+    let [mut outboxes, mut files, mut imports, mut removals, mut releases, mut probes] = [0; 6];
+    for piece in work {
+        match piece {
+            DueWork::Outbox(_) => outboxes += 1,
+            DueWork::Media(_) => files += 1,
+            DueWork::Import(_) => imports += 1,
+            DueWork::Removal(_) => removals += 1,
+            DueWork::Release(company, user) => releases += usize::from(!is_halted(*company, *user)),
+            DueWork::Probe(..) => probes += 1,
+            // Those of keep-tokens are asked for apart.
+            DueWork::Tokens(..) | DueWork::Watch(_) | DueWork::Listen(..) => {}
+        }
+    }
+    let findings = [
+        (
+            outboxes,
+            "conversations have had something to deliver for more than ten minutes: the stream, deliver or redeliver stands still.",
+            "Look at deliver's and redeliver's errors and throttles on the dashboard, and whether the event source mapping of deliver and the schedule of redeliver are enabled (docs/operations.md, DeliveryLagAlarm and HeartbeatAlarm).",
+        ),
+        (
+            files,
+            "messages have files that should have been fetched more than ten minutes ago.",
+            "Look at fetch-media's errors, and whether its event source mapping is enabled (docs/operations.md, FilesLagAlarm).",
+        ),
+        (
+            imports,
+            "channels wait for their past to be read.",
+            "Look at the errors of import-history, and whether its schedule is enabled.",
+        ),
+        (removals, "removed channels should have been erased more than ten minutes ago.", REDELIVER),
+        (
+            releases,
+            "installations work again, but what was held for them has not been let go for more than ten minutes.",
+            REDELIVER,
+        ),
+        (probes, "halted installations should have been asked more than ten minutes ago whether they deliver again.", REDELIVER),
+    ];
+    let findings = findings.into_iter().filter(|(count, ..)| *count > 0);
+    findings.map(|(count, problem, remedy)| (format!("{count} {problem}"), remedy)).collect()
 }
 
 /// Whether Pipedrive accepts each installation's tokens.
@@ -239,24 +269,50 @@ async fn access(environment: &Environment, installation: &Installation) -> Resul
     }
 }
 
-/// Whether the passwords of companies' webhooks in Pipedrive open.
-pub(super) fn watches(secrets: &Secrets, everyone: &Everyone, report: &mut Report) {
-    let mut opened = 0;
-    for watch in &everyone.watches {
-        let Some(password) = &watch.password else { continue };
-        match secrets.vault.open(&Watch::seal_context(watch.company), password) {
-            Ok(_) => opened += 1,
-            Err(error) => report.fault(
-                format!(
-                    "The password of the webhooks that company {} has in Pipedrive cannot be opened: {error}.",
-                    watch.company
-                ),
-                "Put the missing key back into the secret's encryption_key; until then nothing is heard of changes in Pipedrive.",
-            ),
+/// Whether companies whose messages end on records are told what changes there.
+pub(super) fn watches(environment: &Environment, secrets: &Secrets, everyone: &Everyone, report: &mut Report) {
+    let now = environment.clock.now();
+    let is_on_records = |i: &&Installation| i.state == InstallationState::Connected && i.delivery == Some(Delivery::Records);
+    let on_records: BTreeSet<CompanyId> = everyone.installations.iter().filter(is_on_records).map(|i| i.company).collect();
+    let with_password = everyone.watches.iter().filter(|watch| watch.password.is_some()).map(|watch| watch.company);
+    let companies: BTreeSet<CompanyId> = on_records.iter().copied().chain(with_password).collect();
+    let mut told = 0;
+    for company in companies {
+        let watch = everyone.watches.iter().find(|watch| watch.company == company);
+        match unheard(secrets, company, watch, on_records.contains(&company), now) {
+            None => told += 1,
+            Some((problem, remedy)) => report.fault(problem, remedy),
         }
     }
-    if opened > 0 {
-        report.fine(format!("{opened} companies tell what changes in Pipedrive"));
+    if told > 0 {
+        report.fine(format!("{told} companies tell what changes in Pipedrive"));
+    }
+}
+
+/// Why nothing is heard of what changes in a company's Pipedrive. `wanted`: whether there should be webhooks.
+fn unheard(secrets: &Secrets, company: CompanyId, watch: Option<&Watch>, wanted: bool, now: Timestamp) -> Option<Finding> {
+    const LOOK: &str = "The log of keep-tokens says why after `a company's webhooks could not be looked after`: mostly the app lacks the scope webhooks:full (docs/deploy.md, step 2; then users authorize again). It is tried again each day, and whenever a user authorizes.";
+    let password = watch.and_then(|watch| watch.password.as_ref());
+    if let Some(Err(error)) = password.map(|password| secrets.vault.open(&Watch::seal_context(company), password)) {
+        return Some((
+            format!("The password of the webhooks that company {company} has in Pipedrive cannot be opened: {error}."),
+            "Put the missing key back into the secret's encryption_key; until then nothing is heard of changes in Pipedrive.",
+        ));
+    }
+    if !wanted {
+        return None;
+    }
+    let checked = watch.filter(|watch| !watch.webhooks.is_empty()).and_then(|watch| watch.checked_at);
+    match checked {
+        None => Some((format!("Company {company} has no webhooks in Pipedrive: nothing is heard of what changes there."), LOOK)),
+        Some(at) if now.since(at) > EACH_DAY_LATE => Some((
+            format!(
+                "The webhooks that company {company} has in Pipedrive were last found as they should be at {}.",
+                at.rfc3339()
+            ),
+            LOOK,
+        )),
+        Some(_) => None,
     }
 }
 

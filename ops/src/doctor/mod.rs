@@ -53,10 +53,10 @@ pub async fn examine(environment: &Environment, url: Option<&str>) -> Report {
     let secrets = inside::secret(environment, &mut report).await;
     let everyone = inside::everyone(environment, &mut report).await;
     if let Some(everyone) = &everyone {
-        inside::work(environment, &mut report).await;
+        inside::work(environment, everyone, &mut report).await;
         if let Some(secrets) = &secrets {
             inside::installations(environment, everyone, &mut report).await;
-            inside::watches(secrets, everyone, &mut report);
+            inside::watches(environment, secrets, everyone, &mut report);
             inside::channels(environment, secrets, everyone, &mut report).await;
         }
     }

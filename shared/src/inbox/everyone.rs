@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::ports::{DueWork, StoreError};
 use crate::{
-    model::{channel::Channel, installation::Installation, watch::Watch},
+    model::{channel::Channel, installation::Installation, time::Timestamp, watch::Watch},
     seal::Sealed,
 };
 
@@ -24,6 +24,8 @@ pub struct Everyone {
 pub trait EveryoneStore: Send + Sync {
     /// Installations, channels and watches of all companies, as last written. Reads the whole table.
     async fn everyone(&self) -> Result<Everyone, StoreError>;
+    /// What functions that run each minute should have done by `before`, at most `limit` a shard. What was set aside is not among it.
+    async fn overdue(&self, before: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError>;
     /// What was woken in vain too often, at most `limit` a shard.
     async fn set_aside(&self, limit: usize) -> Result<Vec<DueWork>, StoreError>;
     /// Puts tokens that are sealed anew in the place of the old ones. False if those are not there any more.

@@ -17,12 +17,14 @@ use crate::{
         everyone::{Everyone, EveryoneStore},
         ports::{DueWork, StoreError},
     },
-    model::{channel::Channel, installation::Installation, watch::Watch},
+    model::{channel::Channel, installation::Installation, time::Timestamp, watch::Watch},
     seal::Sealed,
 };
 
 const LIST: &str = "list all companies";
 const RESEAL: &str = "seal anew";
+/// What is done each minute.
+const EACH_MINUTE: [Queue; 6] = [Queue::Outbox, Queue::Media, Queue::Import, Queue::Removal, Queue::Release, Queue::Probe];
 /// Of all records, these alone.
 const MEMBERS: &str = "#SK = :watch OR (begins_with(#PK, :company) AND (begins_with(#SK, :user) OR begins_with(#SK, :channel)))";
 
@@ -56,6 +58,10 @@ impl EveryoneStore for Table {
             }
         }
         Ok(everyone)
+    }
+
+    async fn overdue(&self, before: Timestamp, limit: usize) -> Result<Vec<DueWork>, StoreError> {
+        self.due_in(&EACH_MINUTE, before, limit).await
     }
 
     async fn set_aside(&self, limit: usize) -> Result<Vec<DueWork>, StoreError> {

@@ -1,8 +1,12 @@
 //! The webhooks themselves: made when messages begin to end on records, looked at each day, made anew where they are missing,
 //! gone with the user who held them.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use http::{HeaderValue, Method, header};
 use lambda_http::Body;
 use local::{
@@ -15,8 +19,17 @@ use pigeonpost_tests::{
     web::{client, send},
     wire::{Fault, Wire},
 };
+use secrecy::ExposeSecret;
 use serde_json::json;
-use shared::{environment::Environment, records::watch::ports::WatchStore};
+use shared::{
+    environment::Environment,
+    inbox::{everyone::EveryoneStore, ports::StoreError, tokens::Tokens},
+    model::{ids::CompanyId, time::Timestamp, watch::Watch},
+    records::watch::{
+        keep::{self, KeepPorts, Kept},
+        ports::WatchStore,
+    },
+};
 
 use crate::links::fixture::{COLLEAGUE, Desk};
 
@@ -182,4 +195,61 @@ async fn a_user_leaves_with_a_fault_at_any_call_to_pipedrive_and_another_takes_t
         daily(&desk).await;
         assert_eq!(webhooks(&desk), wanted(COLLEAGUE.0), "{fault:?}");
     }
+}
+
+/// Watches whose password is sealed anew in the moment before what was made is stored for the first time.
+struct Resealed<'a> {
+    environment: &'a Environment,
+    done: AtomicBool,
+}
+
+#[async_trait]
+impl WatchStore for Resealed<'_> {
+    async fn watch(&self, company: CompanyId) -> Result<Option<Watch>, StoreError> {
+        self.environment.table().watch(company).await
+    }
+
+    async fn save_watch(&self, watch: &Watch, due_at: Timestamp) -> Result<bool, StoreError> {
+        let table = self.environment.table();
+        if !self.done.swap(true, Ordering::SeqCst) {
+            let (secrets, context) = (self.environment.secrets.get().await.unwrap(), Watch::seal_context(watch.company));
+            let plain = secrets.vault.open(&context, watch.password.as_ref().unwrap()).unwrap();
+            let sealed = secrets.vault.seal(&context, plain.expose_secret()).unwrap();
+            assert!(table.replace_password(watch, &sealed).await?);
+        }
+        table.save_watch(watch, due_at).await
+    }
+
+    async fn watch_from(&self, company: CompanyId, due_at: Timestamp) -> Result<(), StoreError> {
+        self.environment.table().watch_from(company, due_at).await
+    }
+
+    async fn forget_watch(&self, company: CompanyId) -> Result<(), StoreError> {
+        self.environment.table().forget_watch(company).await
+    }
+
+    async fn watches_due(&self, now: Timestamp, limit: usize) -> Result<Vec<CompanyId>, StoreError> {
+        self.environment.table().watches_due(now, limit).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_are_written_down_though_the_password_is_sealed_anew_meanwhile() {
+    let desk = Desk::open().await;
+    let environment = desk.world.bundle.environment();
+    let (table, pipedrive) = (environment.table(), environment.pipedrive());
+    desk.pipedrive().forget_webhooks(DEMO_COMPANY);
+    let watches = Resealed { environment, done: AtomicBool::new(false) };
+    let ports = KeepPorts {
+        watches: &watches,
+        tokens: Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets, clock: &*environment.clock },
+        api: &*pipedrive,
+        secrets: &environment.secrets,
+        budget: &*table,
+        clock: &*environment.clock,
+    };
+    assert_eq!(keep::keep(&ports, DEMO_COMPANY).await.unwrap(), Kept::Made(4));
+    let there = desk.pipedrive().webhooks(DEMO_COMPANY).into_iter().map(|webhook| webhook.id.to_string());
+    let stored = table.watch(DEMO_COMPANY).await.unwrap().unwrap().webhooks;
+    assert_eq!(stored.iter().map(ToString::to_string).collect::<Vec<_>>(), there.collect::<Vec<_>>());
 }

@@ -34,6 +34,9 @@ pub const USER: &str = "pigeonpost";
 const EACH_DAY: Duration = Duration::from_hours(20);
 /// When to look again after a try that did not get to its end.
 const SOON: Duration = Duration::from_hours(1);
+/// How often what was made is stored against a change of the key that seals the password.
+const TRIES: usize = 3;
+const STORE: &str = "store a watch";
 /// How long a password is, in bytes.
 const PASSWORD: usize = 32;
 
@@ -145,7 +148,7 @@ async fn with_password(ports: &KeepPorts<'_>, watch: Watch) -> Result<(Watch, Se
     }
     // Another made one at the same time: that is the company's.
     let theirs = ports.watches.watch(mine.company).await?;
-    opened(vault, theirs.ok_or(StoreError::Contended { operation: "store a watch" })?)
+    opened(vault, theirs.ok_or(StoreError::Contended { operation: STORE })?)
 }
 
 fn opened(vault: &Vault, watch: Watch) -> Result<(Watch, SecretString), InboxError> {
@@ -197,15 +200,30 @@ async fn keep_with(
         webhooks.insert(created.await?.id);
         made += 1;
     }
-    let now = ports.clock.now();
-    let kept = Watch { user: Some(user), webhooks, checked_at: Some(now), ..watch.clone() };
-    if !ports.watches.save_watch(&kept, now.plus(EACH_DAY)).await? {
-        return Err(InboxError::Store(StoreError::Contended { operation: "store a watch" }));
-    }
+    let kept = Watch { user: Some(user), webhooks, checked_at: Some(ports.clock.now()), ..watch.clone() };
+    save(ports, kept, password).await?;
     if made > 0 {
         tracing::info!(%company, %user, made, "made webhooks in Pipedrive");
     }
     Ok(Kept::Made(made))
+}
+
+/// Stores what was made with the password, also if that was sealed with another key meanwhile. Webhooks with another password than the
+/// company's are not written down: they are replaced.
+async fn save(ports: &KeepPorts<'_>, mut kept: Watch, password: &SecretString) -> Result<(), InboxError> {
+    let vault = &ports.secrets.get().await?.vault;
+    for _ in 0..TRIES {
+        if ports.watches.save_watch(&kept, ports.clock.now().plus(EACH_DAY)).await? {
+            return Ok(());
+        }
+        let Some(stored) = ports.watches.watch(kept.company).await? else { break };
+        let (stored, theirs) = opened(vault, stored)?;
+        if theirs.expose_secret() != password.expose_secret() {
+            break;
+        }
+        kept.password = stored.password;
+    }
+    Err(InboxError::Store(StoreError::Contended { operation: STORE }))
 }
 
 fn is_for(webhook: &Webhook, (action, object): &(&str, &str)) -> bool {

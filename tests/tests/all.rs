@@ -20,6 +20,7 @@ mod links;
 mod listening;
 mod manifest;
 mod media;
+mod operator;
 mod outside_world;
 mod patience;
 mod poison;

@@ -9,7 +9,7 @@ use crate::pipedrive::error::PipedriveError;
 /// Makes the call after writing down what it is going to create. What Pipedrive certainly did not do is crossed out again.
 pub(super) async fn once<T>(
     work: &Work<'_>,
-    intent: &str,
+    intent: &[String],
     called: String,
     call: impl Future<Output = Result<T, PipedriveError>> + Send,
 ) -> Result<T, Stop> {

@@ -2,13 +2,14 @@
 //! looked for in Pipedrive, and by it one stranger becomes one person, whoever creates them: the bundle by itself or a
 //! salesperson, in this conversation or in another.
 
-use super::ports::Intent;
+use super::ports::{Intent, LinkStore};
 use crate::{
     crm::locks,
+    inbox::ports::StoreError,
     model::{
         contact::{Email, Phone},
         conversation::{Conversation, Customer},
-        ids::ConversationId,
+        ids::{ConversationId, PersonId},
     },
     pipedrive::{FoundPerson, Labelled, Person, PersonFields},
 };
@@ -41,11 +42,15 @@ impl Identity {
         names
     }
 
-    /// Under which name it is written down that the customer's person is about to be created. Customers of whom neither number
-    /// nor address is known are told apart by their conversation.
-    pub(super) fn intent(&self, conversation: &Conversation) -> String {
-        let way = self.phone.as_ref().map(locks::phone).or_else(|| self.email.as_ref().map(locks::email));
-        way.map_or_else(|| format!("person#{}", conversation.id), |way| format!("person#{way}"))
+    /// Under which names it is written down that the customer's person is about to be created: by each way that is known, so that
+    /// another conversation finds it which knows one of them alone. Customers of whom neither number nor address is known are told
+    /// apart by their conversation.
+    pub(super) fn intent(&self, conversation: &Conversation) -> Vec<String> {
+        if self.is_unknown() {
+            return vec![format!("person#{}", conversation.id)];
+        }
+        let ways = self.phone.as_ref().map(locks::phone).into_iter().chain(self.email.as_ref().map(locks::email));
+        ways.map(|way| format!("person#{way}")).collect()
     }
 
     /// Whether a person of Pipedrive's has the customer's number or address.
@@ -82,6 +87,39 @@ impl Identity {
             ..PersonFields::default()
         }
     }
+}
+
+/// The person to whom our own records lead: the one of the same customer on another channel, else of their number or address. `ask` gets
+/// a person from Pipedrive, if it is there for whoever asks.
+pub(super) async fn known<E, Answer>(
+    links: &dyn LinkStore,
+    conversation: &Conversation,
+    identity: &Identity,
+    ask: impl Fn(PersonId) -> Answer + Send + Sync,
+) -> Result<Option<Person>, E>
+where
+    E: From<StoreError>,
+    Answer: Future<Output = Result<Option<Person>, E>> + Send,
+{
+    let beside = links.conversations_beside(conversation).await?;
+    let mut ids: Vec<PersonId> = beside.iter().filter_map(|other| other.record.person()).collect();
+    let beside = ids.len();
+    if let Some(phone) = &identity.phone {
+        ids.extend(links.person_of_phone(conversation.company, phone).await?);
+    }
+    if let Some(email) = &identity.email {
+        ids.extend(links.person_of_email(conversation.company, email).await?);
+    }
+    for (position, id) in ids.iter().enumerate() {
+        if ids[..position].contains(id) {
+            continue;
+        }
+        // What leads here by a number or an address may be another's by now.
+        if let Some(person) = ask(*id).await?.filter(|person| position < beside || identity.is(person)) {
+            return Ok(Some(person));
+        }
+    }
+    Ok(None)
 }
 
 /// What has to be held while something is created for a conversation.

@@ -103,12 +103,12 @@ impl Intent {
 /// What is about to be created.
 #[async_trait]
 pub trait IntentStore: Send + Sync {
-    /// The intent of that name, if there is one. 1 read.
-    async fn intent(&self, company: CompanyId, name: &str) -> Result<Option<Intent>, StoreError>;
-    /// Writes one down before the call.
-    async fn intend(&self, company: CompanyId, name: &str, intent: &Intent) -> Result<(), StoreError>;
-    /// Drops it once its outcome is stored.
-    async fn done(&self, company: CompanyId, name: &str) -> Result<(), StoreError>;
+    /// The oldest intent under one of these names, if there is one. 1 batch read.
+    async fn intent(&self, company: CompanyId, names: &[String]) -> Result<Option<Intent>, StoreError>;
+    /// Writes one down under each of these names, before the call. 1 transaction.
+    async fn intend(&self, company: CompanyId, names: &[String], intent: &Intent) -> Result<(), StoreError>;
+    /// Drops it under each of these names once its outcome is stored. 1 transaction.
+    async fn done(&self, company: CompanyId, names: &[String]) -> Result<(), StoreError>;
 }
 
 /// What companies' tokens go to.

@@ -17,12 +17,12 @@ use crate::{
 /// Leads and deals of one new person among which ours is looked for.
 const FEW: usize = 20;
 
-fn lead_name(conversation: &Conversation) -> String {
-    format!("lead#{}", conversation.id)
+fn lead_name(conversation: &Conversation) -> [String; 1] {
+    [format!("lead#{}", conversation.id)]
 }
 
-fn deal_name(conversation: &Conversation) -> String {
-    format!("deal#{}", conversation.id)
+fn deal_name(conversation: &Conversation) -> [String; 1] {
+    [format!("deal#{}", conversation.id)]
 }
 
 /// Makes it. What Pipedrive does not let us make is left out and told.

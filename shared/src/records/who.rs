@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     deal,
-    identity::Identity,
+    identity::{self, Identity},
     strangers,
     work::{Stop, Work, is_declined},
 };
@@ -95,9 +95,16 @@ async fn find(
     work: &Work<'_>,
     conversation: &Conversation,
     identity: &Identity,
-    intent: &str,
+    intent: &[String],
 ) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
-    if let Some(person) = known(work, conversation, identity).await? {
+    let ask = |id| async move {
+        match work.ports.persons.person(work.access, id).await {
+            Ok(person) => Ok(Some(person)),
+            Err(PipedriveError::NotFound) => Ok(None),
+            Err(error) => Err(Stop::from(error)),
+        }
+    };
+    if let Some(person) = identity::known(work.ports.relink.links, conversation, identity, ask).await? {
         return Ok((Some(Found { person, why: Why::Known, created: false }), Vec::new()));
     }
     if let Some(earlier) = work.ports.intents.intent(conversation.company, intent).await? {
@@ -114,32 +121,6 @@ async fn find(
         return Ok((None, vec![work.entry(Deed::Skipped, None, Why::Setting)]));
     }
     create(work, conversation, identity, intent).await
-}
-
-/// The person to whom our own records lead.
-async fn known(work: &Work<'_>, conversation: &Conversation, identity: &Identity) -> Result<Option<Person>, Stop> {
-    let links = work.ports.relink.links;
-    let beside = links.conversations_beside(conversation).await?;
-    let mut ids: Vec<PersonId> = beside.iter().filter_map(|other| other.record.person()).collect();
-    let beside = ids.len();
-    if let Some(phone) = &identity.phone {
-        ids.extend(links.person_of_phone(conversation.company, phone).await?);
-    }
-    if let Some(email) = &identity.email {
-        ids.extend(links.person_of_email(conversation.company, email).await?);
-    }
-    for (position, id) in ids.iter().enumerate() {
-        if ids[..position].contains(id) {
-            continue;
-        }
-        match work.ports.persons.person(work.access, *id).await {
-            // What leads here by a number or an address may be another's by now.
-            Ok(person) if position < beside || identity.is(&person) => return Ok(Some(person)),
-            Ok(_) | Err(PipedriveError::NotFound) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(None)
 }
 
 /// The person whom Pipedrive's search finds. A search costs as much as all else that a stranger makes us do, so it is asked once:
@@ -177,7 +158,7 @@ async fn create(
     work: &Work<'_>,
     conversation: &Conversation,
     identity: &Identity,
-    intent: &str,
+    intent: &[String],
 ) -> Result<(Option<Found>, Vec<AuditEntry>), Stop> {
     let called = conversation.customer.name.clone();
     let fields = identity.fields(&called, work.provider());

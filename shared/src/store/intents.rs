@@ -23,21 +23,27 @@ const KEPT: Duration = Duration::from_hours(14 * 24);
 
 #[async_trait]
 impl IntentStore for Table {
-    async fn intent(&self, company: CompanyId, name: &str) -> Result<Option<Intent>, StoreError> {
-        self.get("read an intent", &Key::intent(company, name)).await?.map(|item| from_item(KIND, item)).transpose()
+    async fn intent(&self, company: CompanyId, names: &[String]) -> Result<Option<Intent>, StoreError> {
+        let keys: Vec<Key> = names.iter().map(|name| Key::intent(company, name)).collect();
+        let found = self.get_all("read an intent", &keys).await?.into_iter().map(|item| from_item(KIND, item));
+        let found = found.collect::<Result<Vec<Intent>, StoreError>>()?;
+        Ok(found.into_iter().min_by_key(|intent| intent.at))
     }
 
-    async fn intend(&self, company: CompanyId, name: &str, intent: &Intent) -> Result<(), StoreError> {
-        let mut item = to_item(KIND, &Key::intent(company, name), intent)?;
-        item.insert("expires".to_owned(), number(intent.at.plus(KEPT).secs()));
-        match self.transact("write an intent down", vec![Change::default().put(self, item)?]).await? {
+    async fn intend(&self, company: CompanyId, names: &[String], intent: &Intent) -> Result<(), StoreError> {
+        let put = |name: &String| {
+            let mut item = to_item(KIND, &Key::intent(company, name), intent)?;
+            item.insert("expires".to_owned(), number(intent.at.plus(KEPT).secs()));
+            Change::default().put(self, item)
+        };
+        match self.transact("write an intent down", names.iter().map(put).collect::<Result<_, _>>()?).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }
 
-    async fn done(&self, company: CompanyId, name: &str) -> Result<(), StoreError> {
-        let delete = Change::default().delete(self, &Key::intent(company, name))?;
-        match self.transact("drop an intent", vec![delete]).await? {
+    async fn done(&self, company: CompanyId, names: &[String]) -> Result<(), StoreError> {
+        let delete = |name: &String| Change::default().delete(self, &Key::intent(company, name));
+        match self.transact("drop an intent", names.iter().map(delete).collect::<Result<_, _>>()?).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }

@@ -165,10 +165,15 @@ async fn tokens_add_up_by_day_and_company() {
 #[tokio::test]
 async fn an_intent_is_found_until_it_is_done() {
     let f = fixture();
-    let intent = Intent { at: at(1), called: "Ada".to_owned() };
-    f.table.intend(COMPANY, "person#1", &intent).await.unwrap();
-    assert_eq!(f.table.intent(COMPANY, "person#1").await.unwrap(), Some(intent));
-    assert_eq!(f.table.intent(CompanyId(43), "person#1").await.unwrap(), None);
-    f.table.done(COMPANY, "person#1").await.unwrap();
-    assert_eq!(f.table.intent(COMPANY, "person#1").await.unwrap(), None);
+    let intent = |second, called: &str| Intent { at: at(second), called: called.to_owned() };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let (phone, both) = (names(&["person#phone#1"]), names(&["person#phone#1", "person#email#a"]));
+    f.table.intend(COMPANY, &both, &intent(2, "Ada")).await.unwrap();
+    assert_eq!(f.table.intent(COMPANY, &phone).await.unwrap(), Some(intent(2, "Ada")), "under each name");
+    assert_eq!(f.table.intent(CompanyId(43), &both).await.unwrap(), None);
+    f.table.intend(COMPANY, &phone, &intent(1, "A.")).await.unwrap();
+    assert_eq!(f.table.intent(COMPANY, &both).await.unwrap(), Some(intent(1, "A.")), "the oldest");
+    f.table.done(COMPANY, &phone).await.unwrap();
+    assert_eq!(f.table.intent(COMPANY, &phone).await.unwrap(), None);
+    assert_eq!(f.table.intent(COMPANY, &both).await.unwrap(), Some(intent(2, "Ada")), "under the other");
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     pipedrive::{Deal, DealFields, Lead, LeadFields, Person, error::PipedriveError},
     records::{
-        identity::{Identity, conversation_lock},
+        identity::{self, Identity, conversation_lock},
         ports::Intent,
     },
 };
@@ -61,7 +61,8 @@ pub struct NewDeal {
     pub stage: Option<StageId>,
 }
 
-/// Creates the person that the customer is, and links the conversation to it; nothing, if it is linked already.
+/// Creates the person that the customer is, and links the conversation to it; nothing, if it is linked already. A person to whom our own
+/// records lead is linked and not created: a colleague may have done so a moment ago in another conversation with them.
 pub async fn person(
     ports: &LinkPorts<'_>,
     caller: &Caller,
@@ -84,7 +85,7 @@ pub async fn lead(
     new: &NewLead,
 ) -> Result<Conversation, InboxError> {
     let title = title(ports, id, new.title.as_deref()).await?;
-    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("lead#{id}"), called: title };
+    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: vec![format!("lead#{id}")], called: title };
     Box::pin(making.alone(vec![conversation_lock(id)], making.lead())).await
 }
 
@@ -96,7 +97,7 @@ pub async fn deal(
     new: &NewDeal,
 ) -> Result<Conversation, InboxError> {
     let title = title(ports, id, new.title.as_deref()).await?;
-    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: format!("deal#{id}"), called: title };
+    let making = Making { ports, caller, id, as_user: ports.acting(caller), intent: vec![format!("deal#{id}")], called: title };
     Box::pin(making.alone(vec![conversation_lock(id)], making.deal(new))).await
 }
 
@@ -129,8 +130,8 @@ struct Making<'a> {
     caller: &'a Caller,
     id: &'a ConversationId,
     as_user: AsUser<'a>,
-    /// Under which name it is written down.
-    intent: String,
+    /// Under which names it is written down.
+    intent: Vec<String>,
     /// What it is going to be called.
     called: String,
 }
@@ -157,8 +158,22 @@ impl Making<'_> {
         if conversation.record.person().is_some() {
             return self.done(conversation).await;
         }
-        let label = provider_name(self.ports, &conversation).await?;
         let api = self.ports.persons;
+        // Whoever was said to be nobody in Pipedrive is not taken for somebody there.
+        if !conversation.record.refused {
+            let ask = |id| async move {
+                match self.as_user.call(|access| async move { api.person(&access, id).await }).await {
+                    Ok(person) => Ok(Some(person)),
+                    // Not there, or not for this user.
+                    Err(InboxError::NotFound(_) | InboxError::Forbidden(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            };
+            if let Some(known) = identity::known(self.ports.relink.links, &conversation, identity, ask).await? {
+                return self.keep_person(conversation, &known, Deed::Linked).await;
+            }
+        }
+        let label = provider_name(self.ports, &conversation).await?;
         let fields = &identity.fields(&self.called, label);
         let create = || self.as_user.call(move |access| async move { api.create_person(&access, fields).await });
         // Whatever they were to be called then, and whoever was at it: the bundle itself writes the same down.
@@ -172,10 +187,14 @@ impl Making<'_> {
             }
             None => self.create(create()).await?,
         };
-        let known = known_person(&made, self.ports.clock.now());
-        let record = RecordRef::Person(made.id);
-        self.ports.learn(self.caller, &record, &known).await?;
-        self.keep(conversation, record, |seen| seen.record.person().is_none().then(|| seen.record.moved_to(made.id))).await
+        self.keep_person(conversation, &made, Deed::Created).await
+    }
+
+    async fn keep_person(&self, conversation: Conversation, person: &Person, deed: Deed) -> Result<Conversation, InboxError> {
+        let record = RecordRef::Person(person.id);
+        self.ports.learn(self.caller, &record, &known_person(person, self.ports.clock.now())).await?;
+        let free = |seen: &Conversation| seen.record.person().is_none().then(|| seen.record.moved_to(person.id));
+        self.keep(conversation, deed, record, free).await
     }
 
     async fn lead(&self) -> Result<Conversation, InboxError> {
@@ -211,7 +230,7 @@ impl Making<'_> {
         };
         let record = RecordRef::Lead(made.id.clone());
         self.ports.learn(self.caller, &record, &known_lead(&made, self.ports.clock.now())).await?;
-        self.keep(conversation, record, |seen| {
+        self.keep(conversation, Deed::Created, record, |seen| {
             let records = Records { lead: Some(made.id.clone()), ..seen.record.records.clone() };
             seen.record.records.lead.is_none().then(|| Link { records, ..seen.record.clone() })
         })
@@ -247,7 +266,7 @@ impl Making<'_> {
         };
         let record = RecordRef::Deal(made.id);
         self.ports.learn(self.caller, &record, &known_deal(&made, self.ports.clock.now())).await?;
-        self.keep(conversation, record, |seen| pinned(&seen.record, made.id)).await
+        self.keep(conversation, Deed::Created, record, |seen| pinned(&seen.record, made.id)).await
     }
 
     /// Whether a deal of this title is pinned: the same request was here before.
@@ -278,14 +297,15 @@ impl Making<'_> {
         outcome.map_err(refused)
     }
 
-    /// Links the conversation to what was created, and crosses out that it is about to be.
+    /// Links the conversation to what was created or found, and crosses out that it is about to be.
     async fn keep(
         &self,
         conversation: Conversation,
+        deed: Deed,
         record: RecordRef,
         change: impl Fn(&Conversation) -> Option<Link> + Send + Sync,
     ) -> Result<Conversation, InboxError> {
-        let entry = by_hand(self.ports, self.caller, Deed::Created, record);
+        let entry = by_hand(self.ports, self.caller, deed, record);
         self.done(changed(self.ports, self.caller, conversation, &[entry], change).await?).await
     }
 

@@ -201,17 +201,18 @@ impl AuditStore for Memory {
 
 #[async_trait]
 impl IntentStore for Memory {
-    async fn intent(&self, _: CompanyId, name: &str) -> Result<Option<Intent>, StoreError> {
-        Ok(self.stored().intents.get(name).cloned())
+    async fn intent(&self, _: CompanyId, names: &[String]) -> Result<Option<Intent>, StoreError> {
+        let stored = self.stored();
+        Ok(names.iter().filter_map(|name| stored.intents.get(name)).min_by_key(|intent| intent.at).cloned())
     }
 
-    async fn intend(&self, _: CompanyId, name: &str, intent: &Intent) -> Result<(), StoreError> {
-        self.stored().intents.insert(name.to_owned(), intent.clone());
+    async fn intend(&self, _: CompanyId, names: &[String], intent: &Intent) -> Result<(), StoreError> {
+        self.stored().intents.extend(names.iter().map(|name| (name.clone(), intent.clone())));
         Ok(())
     }
 
-    async fn done(&self, _: CompanyId, name: &str) -> Result<(), StoreError> {
-        self.stored().intents.remove(name);
+    async fn done(&self, _: CompanyId, names: &[String]) -> Result<(), StoreError> {
+        self.stored().intents.retain(|name, _| !names.contains(name));
         Ok(())
     }
 }

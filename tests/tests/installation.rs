@@ -34,13 +34,18 @@ use shared::{
     config::DeliveryChoice,
     inbox::{
         deliver::{self, ChannelsTarget, DeliverPorts},
-        ports::InstallationStore,
+        install::{self, InstallPorts},
+        ports::{ChannelStore, InstallationStore},
         tokens::Tokens,
     },
     model::{
-        ids::{CompanyId, UserId},
+        channel::ChannelState,
+        ids::{ChannelId, CompanyId, ConversationId, UserId},
         installation::{Installation, InstallationState},
+        record::ChannelSettings,
     },
+    pipedrive::{Access, ChannelsApi, Receipt, Registration, error::PipedriveError},
+    store::Table,
 };
 
 /// Another admin of the demo company.
@@ -302,6 +307,60 @@ async fn a_channel_that_pipedrive_refuses_to_register_again_comes_back_with_the_
     world.bundle.install(DEMO_COMPANY, DEMO_USER).await.unwrap();
     assert_eq!(conversations(&world.bundle, channel).await.status, 200);
     assert_eq!(world.bundle.pipedrive().channels().len(), 1);
+}
+
+/// A Pipedrive that knows no icon class but `other`. While it registers a channel, the channel's owner changes its settings.
+struct Slow(Arc<Table>);
+
+#[async_trait::async_trait]
+impl ChannelsApi for Slow {
+    async fn register(&self, _: &Access, channel: &Registration<'_>) -> Result<(), PipedriveError> {
+        if channel.provider_type != "other" {
+            return Err(PipedriveError::Invalid { status: 400, code: String::new() });
+        }
+        let settings = ChannelSettings { create_persons: false, ..ChannelSettings::default() };
+        assert!(self.0.save_settings(channel.id, &settings).await.unwrap());
+        Ok(())
+    }
+
+    async fn receive(&self, _: &Access, _: &Receipt<'_>) -> Result<(), PipedriveError> {
+        unreachable!("nothing is delivered")
+    }
+
+    async fn delete_channel(&self, _: &Access, _: &ChannelId) -> Result<(), PipedriveError> {
+        unreachable!("nothing is removed")
+    }
+
+    async fn delete_conversation(&self, _: &Access, _: &ChannelId, _: &ConversationId) -> Result<(), PipedriveError> {
+        unreachable!("nothing is removed")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_of_a_channel_while_it_is_registered_again_stays() {
+    let world = World::start().await;
+    let (bundle, environment) = (&world.bundle, world.bundle.environment());
+    bundle.pipedrive().uninstall(DEMO_COMPANY, DEMO_USER).await.unwrap();
+    let callback = to_callback(bundle, &mut Browser::default()).await;
+    let callback = reqwest::Url::parse(&callback).unwrap();
+    let code = callback.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let (table, pipedrive) = (environment.table(), environment.pipedrive());
+    let ports = InstallPorts {
+        store: &*table,
+        channels: &*table,
+        oauth: &*pipedrive,
+        users: &*pipedrive,
+        api: &Slow(table.clone()),
+        providers: &environment.providers(),
+        secrets: &environment.secrets,
+        clock: &*environment.clock,
+        delivery: DeliveryChoice::Auto,
+    };
+    install::complete(&ports, &code, &format!("{}/oauth/callback", bundle.url()), bundle.url()).await.unwrap();
+    let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
+    let stored = ChannelStore::channel(&*table, &channel).await.unwrap().unwrap();
+    assert_eq!((stored.provider_type.as_str(), stored.state), ("other", ChannelState::Active));
+    assert!(!stored.settings.create_persons, "what the owner said meanwhile");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use super::{
     error::InboxError,
     halt,
     ports::{ChannelStore, ConnectOutcome, InstallationStore},
+    register::register,
     tokens::Tokens,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
         text::{MAX_NAME_BYTES, clean},
         time::Timestamp,
     },
-    pipedrive::{Access, ChannelsApi, Registration, error::PipedriveError},
+    pipedrive::{Access, ChannelsApi, error::PipedriveError},
     providers::{
         Account, CredentialField, Provider, Registry, Traits,
         error::{ProviderError, Refusal},
@@ -323,36 +324,6 @@ async fn announce(
         ports.installations.set_delivery(channel.company, channel.owner, channel.delivery, now).await?;
     }
     Ok(channel)
-}
-
-/// Registers the channel and returns the icon class that Pipedrive took: its newer reference lists `other` alone, so that
-/// is tried when it refuses another.
-pub async fn register(
-    api: &dyn ChannelsApi,
-    access: &Access,
-    channel: &Channel,
-    traits: Traits,
-    public_url: &str,
-) -> Result<String, PipedriveError> {
-    let avatar_url = format!("{public_url}/inbox/assets/icon-{}.png", channel.provider);
-    let registration = |provider_type| Registration {
-        id: &channel.id,
-        name: &channel.name,
-        avatar_url: &avatar_url,
-        provider_type,
-        // Pipedrive supports templates for WhatsApp alone (Pipedrive's API reference, Channels, "Adds a channel").
-        template_support: traits.templates && traits.provider_type == "whatsapp",
-    };
-    let mut provider_type = traits.provider_type;
-    let mut result = api.register(access, &registration(provider_type)).await;
-    if matches!(result, Err(PipedriveError::Invalid { .. })) && provider_type != "other" {
-        provider_type = "other";
-        result = api.register(access, &registration(provider_type)).await;
-    }
-    match result {
-        Ok(()) | Err(PipedriveError::ChannelExists) => Ok(provider_type.to_owned()),
-        Err(error) => Err(error),
-    }
 }
 
 /// What the person who connects hears of Pipedrive's refusal. Never 401: that is about their session.

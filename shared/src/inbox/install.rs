@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    connect,
+    as_user::AsUser,
     error::InboxError,
     ports::{ChannelStore, InstallationStore, StoreError},
-    tokens::{self, keep_alive_due},
+    register::{self, RegisterPorts},
+    tokens::{self, Tokens, keep_alive_due},
 };
 use crate::{
     clock::Clock,
@@ -92,44 +93,41 @@ pub async fn complete(
     };
     ports.store.save_grant(&installation, keep_alive_due(now)).await?;
     tracing::info!(company = %me.company, user = %me.user, "installed");
-    bring_back_channels(ports, &installation, &access).await?;
+    bring_back_channels(ports, &installation).await?;
     Ok(installation)
 }
 
 /// Registers the user's channels anew, also those whose end we did not hear of. One that Pipedrive refuses stays as it
 /// was, and the set-up page shows it.
-async fn bring_back_channels(ports: &InstallPorts<'_>, installation: &Installation, access: &Access) -> Result<(), InboxError> {
+async fn bring_back_channels(ports: &InstallPorts<'_>, installation: &Installation) -> Result<(), InboxError> {
     let (company, user) = (installation.company, installation.user);
+    let tokens = Tokens { store: ports.store, oauth: ports.oauth, secrets: ports.secrets, clock: ports.clock };
+    let as_user = AsUser::new(&tokens, company, user, Spend::default());
+    let inbox = RegisterPorts { api: ports.api, channels: ports.channels, providers: ports.providers };
     let members = ports.store.members(company).await?;
-    for mut channel in members.channels.into_iter().filter(|c| c.owner == user && c.state != ChannelState::Removed) {
-        let before = channel.state;
+    let mut gone = false;
+    for channel in members.channels.iter().filter(|c| c.owner == user && c.state != ChannelState::Removed) {
         // Served before it is registered: Pipedrive reads it within the same second.
-        if before != ChannelState::Active {
-            ports.channels.set_channel_state(&channel, ChannelState::Active, ports.clock.now()).await?;
-            channel.state = ChannelState::Active;
+        if channel.state != ChannelState::Active {
+            ports.channels.set_channel_state(channel, ChannelState::Active, ports.clock.now()).await?;
         }
-        if channel.delivery != Delivery::Channels {
+        if gone || channel.delivery != Delivery::Channels {
             continue;
         }
-        let traits = ports.providers.get(channel.provider).traits();
-        match connect::register(ports.api, access, &channel, traits, &installation.public_url).await {
-            Ok(provider_type) if provider_type == channel.provider_type => {}
-            Ok(provider_type) => {
-                channel.provider_type = provider_type;
-                ports.channels.save_channel(&channel).await?;
-            }
+        match register::bring(&inbox, &as_user, channel, &installation.public_url).await {
+            Ok(()) => {}
+            Err(error @ InboxError::Store(_)) => return Err(error),
             // Whether Pipedrive has it is not known; served, it works if it does.
-            Err(error @ PipedriveError::Transient { .. }) => {
+            Err(error @ InboxError::Pipedrive(PipedriveError::Transient { .. })) => {
                 telemetry::log_error("whether a returning user's channel is registered is not known", &error);
             }
-            Err(PipedriveError::Gone { .. }) if ports.delivery == DeliveryChoice::Auto => {
-                channel.delivery = Delivery::Records;
-                ports.channels.save_channel(&channel).await?;
+            Err(InboxError::Pipedrive(PipedriveError::Gone { .. })) if ports.delivery == DeliveryChoice::Auto => {
+                gone = true;
                 ports.store.set_delivery(company, user, Delivery::Records, ports.clock.now()).await?;
             }
             Err(error) => {
                 telemetry::log_error("a channel of a returning user could not be registered", &error);
-                ports.channels.set_channel_state(&channel, before, ports.clock.now()).await?;
+                ports.channels.set_channel_state(channel, channel.state, ports.clock.now()).await?;
             }
         }
     }

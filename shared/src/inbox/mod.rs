@@ -18,6 +18,7 @@ pub mod ports;
 pub mod read;
 pub mod receive;
 pub mod redeliver;
+mod register;
 pub mod remove;
 pub mod reseal;
 pub mod retry;

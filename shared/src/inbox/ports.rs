@@ -560,6 +560,8 @@ pub trait ChannelStore: Send + Sync {
     async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
     /// Stores a new channel, or the same one anew, together with the way from the provider's account to it.
     async fn save_channel(&self, channel: &Channel) -> Result<ConnectOutcome, StoreError>;
+    /// Stores as what Pipedrive took a channel that is not removed.
+    async fn set_provider_type(&self, channel: &ChannelId, provider_type: &str) -> Result<(), StoreError>;
     /// Changes the state of a channel that is not removed. `Removed` also ends the way from the account, drops the
     /// credentials and has the rest erased from `due_at` on. False if it was removed or unknown already.
     async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError>;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{
     as_user::AsUser,
-    connect,
     error::InboxError,
     ports::{ChannelStore, Members},
+    register::{self, RegisterPorts},
     tokens::Tokens,
 };
 use crate::{
@@ -106,16 +106,11 @@ async fn gets_inbox(
     installation: &Installation,
 ) -> Result<bool, InboxError> {
     let is_own = |channel: &&Channel| channel.owner == installation.user && channel.state == ChannelState::Active;
+    let inbox = RegisterPorts { api: ports.api, channels: ports.channels, providers: ports.providers };
     let mut registered = false;
     for channel in members.channels.iter().filter(is_own) {
-        let (api, traits) = (ports.api, ports.providers.get(channel.provider).traits());
-        let url = &installation.public_url;
-        let register = |access| async move { connect::register(api, &access, channel, traits, url).await };
-        match as_user.call(register).await {
-            Ok(provider_type) => {
-                keep_type(ports, channel, provider_type).await?;
-                registered = true;
-            }
+        match register::bring(&inbox, as_user, channel, &installation.public_url).await {
+            Ok(()) => registered = true,
             Err(InboxError::Pipedrive(PipedriveError::Gone { .. })) => return Ok(false),
             // One that is refused does not keep the others; the settings page shows it.
             Err(error @ (InboxError::Forbidden(_) | InboxError::Pipedrive(PipedriveError::Invalid { .. }))) => {
@@ -125,15 +120,4 @@ async fn gets_inbox(
         }
     }
     Ok(registered)
-}
-
-/// Stores as what Pipedrive took the channel, over what the channel is by now.
-async fn keep_type(ports: &ReviewPorts<'_>, seen: &Channel, provider_type: String) -> Result<(), InboxError> {
-    if provider_type == seen.provider_type {
-        return Ok(());
-    }
-    if let Some(now) = ports.channels.channel(&seen.id).await?.filter(|now| now.state == ChannelState::Active) {
-        ports.channels.save_channel(&Channel { provider_type, ..now }).await?;
-    }
-    Ok(())
 }

@@ -87,6 +87,18 @@ impl ChannelStore for Table {
         }
     }
 
+    async fn set_provider_type(&self, channel: &ChannelId, provider_type: &str) -> Result<(), StoreError> {
+        let change = Change::default()
+            .exists()
+            .when("#state <> :removed")
+            .value(":removed", to_value(KIND, &ChannelState::Removed)?)
+            .set("#provider_type = :type")
+            .text(":type", provider_type);
+        match self.update("store as what a channel is registered", &Key::channel(channel), &change).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
+    }
+
     async fn set_channel_state(&self, channel: &Channel, state: ChannelState, due_at: Timestamp) -> Result<bool, StoreError> {
         let key = Key::channel(&channel.id);
         let change = Change::default()

@@ -39,6 +39,10 @@ impl ChannelStore for Nowhere {
         nobody_asks()
     }
 
+    async fn set_provider_type(&self, _: &ChannelId, _: &str) -> Result<(), StoreError> {
+        nobody_asks()
+    }
+
     async fn set_channel_state(&self, _: &Channel, _: ChannelState, _: Timestamp) -> Result<bool, StoreError> {
         nobody_asks()
     }

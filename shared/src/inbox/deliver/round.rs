@@ -104,9 +104,9 @@ impl<'a> Round<'a> {
             Some(stop) => Some(stop),
             None => self.hand_over(&installation, access.clone()).await?,
         };
-        let (stop, moved) = self.moved(stop, &installation, &access).await?;
+        let stop = self.moved(stop, &installation, &access).await?;
         let stop = self.noted(stop, &installation).await?;
-        if moved || stop.is_some() || !self.settled.is_empty() {
+        if self.delivered.moved.is_some() || stop.is_some() || !self.settled.is_empty() {
             let then = self.then(stop);
             self.settle(then).await?;
         }
@@ -196,13 +196,13 @@ impl<'a> Round<'a> {
     }
 
     /// Moves the installation to the records if its Messaging inbox turns out to be gone: what is left goes there, beginning
-    /// with the next round. Whether it was moved.
+    /// with the next round.
     async fn moved(
         &mut self,
         stop: Option<Stop>,
         installation: &Installation,
         access: &Access,
-    ) -> Result<(Option<Stop>, bool), StoreError> {
+    ) -> Result<Option<Stop>, StoreError> {
         let choice = self.ports.choice;
         let by_itself = choice == DeliveryChoice::Auto && choice.of(installation) == Delivery::Channels;
         let is_gone = match &stop {
@@ -213,11 +213,11 @@ impl<'a> Round<'a> {
             _ => false,
         };
         if !is_gone {
-            return Ok((stop, false));
+            return Ok(stop);
         }
         tracing::warn!(company = %installation.company, user = %installation.user, "the Channels API is gone; delivering to records");
         self.end_at(installation, Delivery::Records).await?;
-        Ok((None, true))
+        Ok(None)
     }
 
     async fn links(&self, installation: &Installation) -> Result<Links, TokenError> {

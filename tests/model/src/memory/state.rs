@@ -49,6 +49,17 @@ impl Flaw {
         Self::NoRelease,
         Self::NoContactCheck,
     ];
+
+    /// The invariants that do not hold with it, by their numbers in docs/reliability.md.
+    pub fn invariants(self) -> &'static [u8] {
+        match self {
+            Self::NoOutboxEntry => &[1],
+            Self::NoReference => &[1, 2],
+            Self::NoStampCheck | Self::NoSizeCheck | Self::NoContactCheck => &[2],
+            Self::StatusesMoveBack | Self::NoParking => &[4],
+            Self::NoRedelivery | Self::NoRelease => &[6],
+        }
+    }
 }
 
 /// Where an outbox stands.

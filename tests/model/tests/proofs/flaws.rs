@@ -1,5 +1,7 @@
 //! The model would notice: with a table that does any of these things wrong, some story goes wrong.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use model::{memory::Flaw, op::Op};
 use proptest::{
     collection::vec,
@@ -38,5 +40,26 @@ fn every_flaw_is_noticed() {
         let story = story_of(flaw).unwrap_or_else(|| panic!("nobody notices {flaw:?}"));
         let without = faults(None, &story);
         assert!(without.is_empty(), "the story of {flaw:?} shows something else: {without:?}");
+    }
+}
+
+/// Which flaws a row of the table of invariants names, with the invariant's number.
+fn named(row: &str) -> Option<(u8, BTreeSet<String>)> {
+    let mut cells = row.strip_prefix('|')?.strip_suffix('|')?.split('|');
+    let number = cells.next()?.trim().parse().ok()?;
+    let (_, flaws) = cells.next_back()?.split_once("model, flaws ").unwrap_or_default();
+    let names = flaws.split('`').skip(1).step_by(2);
+    Some((number, names.map(str::to_owned).collect()))
+}
+
+#[test]
+fn each_flaw_is_named_with_the_invariants_that_it_breaks() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reliability.md");
+    let document = fs::read_to_string(path).unwrap();
+    let rows: Vec<_> = document.lines().filter_map(named).collect();
+    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+    for (number, names) in rows {
+        let flaws = Flaw::ALL.into_iter().filter(|flaw| flaw.invariants().contains(&number));
+        assert_eq!(names, flaws.map(|flaw| format!("{flaw:?}")).collect(), "invariant {number}");
     }
 }

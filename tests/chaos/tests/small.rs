@@ -4,6 +4,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use chaos::{options::Options, traffic::Posts};
 
+/// Which requests to the table end their function follows from the seed alone. With the one below, the first is this one.
+const FIRST_DEATH: usize = 122;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_doubled_lost_or_out_of_order() {
     let options = Options { messages: 240, conversations: 12, companies: 3, seed: 20_261_128, flaw: None };
@@ -15,7 +18,7 @@ async fn nothing_is_doubled_lost_or_out_of_order() {
     assert!(asked > options.messages && hit * 5 > asked, "{hit} of {asked} requests to Pipedrive met a fault");
     let (requests, faults) = &report.table;
     let hits: usize = faults.iter().map(|(_, hits)| hits).sum();
-    assert!(hits * 50 > *requests && report.deaths > 0, "{report:?}");
+    assert!(hits * 50 > *requests && *requests >= FIRST_DEATH && report.deaths > 0, "{report:?}");
     let Posts { first, twice, .. } = report.posts;
     assert!(twice * 10 > first, "{:?}", report.posts);
 }

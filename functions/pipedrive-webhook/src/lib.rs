@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use http::Method;
 use shared::{
     clock::Clock,
+    crm::ports::{ContactStore, ListStore},
     environment::Environment,
     http::{HttpFunction, Request, Response, basic, error, request, response},
     inbox::{error::InboxError, ports::InstallationStore},
@@ -38,6 +39,8 @@ pub struct Function {
     known: Arc<dyn KnownStore>,
     users: Arc<dyn InstallationStore>,
     notes: Arc<dyn NoteStore>,
+    contacts: Arc<dyn ContactStore>,
+    lists: Arc<dyn ListStore>,
     secrets: Arc<SecretCache>,
     clock: Arc<dyn Clock>,
 }
@@ -51,7 +54,9 @@ impl Function {
             links: table.clone(),
             known: table.clone(),
             users: table.clone(),
-            notes: table,
+            notes: table.clone(),
+            contacts: table.clone(),
+            lists: table,
             secrets: environment.secrets.clone(),
             clock: environment.clock.clone(),
         }
@@ -91,6 +96,8 @@ impl Function {
             relink: RelinkPorts { links: &*self.links, known: &*self.known, users: &*self.users },
             known: &*self.known,
             notes: &*self.notes,
+            contacts: &*self.contacts,
+            lists: &*self.lists,
             clock: &*self.clock,
         }
     }

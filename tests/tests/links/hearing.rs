@@ -1,15 +1,18 @@
 //! Pipedrive's webhooks: merges, deletions, renames, closed deals and converted leads, as they come, twice, out of order, and
 //! from nobody.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use local::simulators::pipedrive::{DEMO_COMPANY, DEMO_USER, Kind, Telling};
 use pigeonpost_tests::web::{client, send};
 use serde_json::{Value, json};
 use shared::{
-    crm::ports::ContactStore,
+    clock::Clock,
+    crm::ports::{ContactStore, ListStore},
     model::{
-        contact::Phone,
-        ids::PersonId,
+        contact::{Phone, SegmentationList},
+        ids::{ListId, PersonId},
         record::{Chosen, RecordRef},
     },
     records::ports::LinkStore,
@@ -61,6 +64,35 @@ async fn merged_persons_take_their_conversations_along() {
     merged(Telling::AtOnce, false).await;
     merged(Telling::Twice, false).await;
     merged(Telling::Held, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_persons_keep_their_segmentation_lists() {
+    let desk = Desk::open().await;
+    let (gone, stays) = (desk.person(DEMO_USER, "Ada", ""), desk.person(DEMO_USER, "Ada Lovelace", ""));
+    let table = desk.world.bundle.environment().table();
+    let list = |name: &str| SegmentationList {
+        id: ListId::new(),
+        name: name.to_owned(),
+        contacts: 0,
+        created_at: desk.world.clock.now(),
+        deleted: false,
+    };
+    let (hers, both) = (list("Hers"), list("Both"));
+    for list in [&hers, &both] {
+        table.add_list(DEMO_COMPANY, list).await.unwrap();
+        table.add_to_list(DEMO_COMPANY, &list.id, PersonId(gone)).await.unwrap();
+    }
+    table.add_to_list(DEMO_COMPANY, &both.id, PersonId(stays)).await.unwrap();
+    desk.pipedrive().change(|settings| settings.telling = Telling::Twice);
+    desk.pipedrive().merge_persons(DEMO_COMPANY, DEMO_USER, gone, stays).unwrap();
+    desk.pipedrive().idle().await;
+    let records = table.contact_records(DEMO_COMPANY, &[PersonId(gone), PersonId(stays)]).await.unwrap();
+    assert!(records[0].lists.is_empty(), "{records:?}");
+    assert_eq!(records[1].lists, BTreeSet::from([hers.id.clone(), both.id.clone()]));
+    for list in table.lists(DEMO_COMPANY).await.unwrap() {
+        assert_eq!(list.contacts, 1, "{}", list.name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use super::ports::KnownStore;
 use crate::{
     clock::Clock,
+    crm::ports::{ContactStore, ListStore},
     inbox::ports::StoreError,
     model::{
         contact::Phone,
@@ -29,6 +30,10 @@ pub struct HearPorts<'a> {
     pub known: &'a dyn KnownStore,
     /// What was written there.
     pub notes: &'a dyn NoteStore,
+    /// What the bundle knows of contacts.
+    pub contacts: &'a dyn ContactStore,
+    /// The segmentation lists that they are on.
+    pub lists: &'a dyn ListStore,
     /// The time.
     pub clock: &'a dyn Clock,
 }
@@ -75,12 +80,24 @@ impl Hearing<'_> {
             self.relink(&id, Deed::Merged, into, Why::Merge, follow).await?;
         }
         if let (RecordRef::Person(gone), RecordRef::Person(into)) = (gone, into) {
+            self.move_on_lists(*gone, *into).await?;
             self.end_ways(*gone, phones).await?;
             if !self.linked_to(&RecordRef::Person(*into)).await?.is_empty() {
                 self.begin_ways(*into, phones).await?;
             }
         }
         self.ports.known.forget(self.company, gone).await
+    }
+
+    /// Onto each list first and off it after that, so that a try that dies leaves nobody without their list.
+    async fn move_on_lists(&self, gone: PersonId, into: PersonId) -> Result<(), StoreError> {
+        for record in self.ports.contacts.contact_records(self.company, &[gone]).await? {
+            for list in &record.lists {
+                self.ports.lists.add_to_list(self.company, list, into).await?;
+                self.ports.lists.take_off_list(self.company, list, gone).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn deleted(&mut self, record: &RecordRef, phones: &[String]) -> Result<(), StoreError> {

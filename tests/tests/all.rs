@@ -41,3 +41,4 @@ mod template;
 mod templates_change;
 mod tokens;
 mod tree;
+mod workflows;

@@ -10,7 +10,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     config::{
-        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        ConfigBag, Credentials, Intercept, RuntimeComponents, SharedInterceptor,
         interceptors::BeforeTransmitInterceptorContextRef,
     },
     error::BoxError,
@@ -30,7 +30,6 @@ use shared::{
         contact::{Phone, SegmentationList},
         ids::{ListId, PersonId},
     },
-    store::Table,
 };
 
 /// What a command needs on a way that only a race leads to, with the way.
@@ -52,30 +51,18 @@ impl Intercept for Seen {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let request = context.request();
-        let asked = Asked {
-            method: request.method(),
-            url: request.uri(),
-            target: request.headers().get("x-amz-target"),
-            body: request.body().bytes(),
-        };
-        let actions = needs(&asked)?.into_iter().map(|needed| needed.action.trim_start_matches("dynamodb:").to_owned());
-        self.0.lock().unwrap().extend(actions);
+        let needed = needs(&Asked::of(context.request()))?;
+        let of_table = needed.iter().filter_map(|needed| needed.action.strip_prefix("dynamodb:"));
+        self.0.lock().unwrap().extend(of_table.map(str::to_owned));
         Ok(())
     }
 }
 
 impl Seen {
     fn environment(&self, environment: &Environment) -> Environment {
-        let config = &environment.config;
-        let client = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .endpoint_url(config.dynamodb_endpoint.clone().unwrap())
-            .interceptor(self.clone());
-        let table = Table::new(aws_sdk_dynamodb::Client::from_conf(client.build()), config.table.clone());
-        environment.as_one_function().with_table(table)
+        let credentials = Credentials::new("local", "local", None, None, "tests");
+        let config = (*environment.config).clone();
+        Environment::watched(config, credentials, environment.clock.clone(), SharedInterceptor::new(self.clone()))
     }
 }
 

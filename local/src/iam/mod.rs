@@ -16,7 +16,6 @@ use aws_lambda_events::{dynamodb, streams::DynamoDbEventResponse};
 use aws_sdk_dynamodb::{
     config::{
         ConfigBag, Intercept, RuntimeComponents, SharedInterceptor,
-        http::HttpRequest,
         interceptors::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
     },
     error::BoxError,
@@ -151,15 +150,6 @@ impl Roles {
     }
 }
 
-fn asked(request: &HttpRequest) -> Asked<'_> {
-    Asked {
-        method: request.method(),
-        url: request.uri(),
-        target: request.headers().get("x-amz-target"),
-        body: request.body().bytes(),
-    }
-}
-
 impl Intercept for Roles {
     fn name(&self) -> &'static str {
         "Roles"
@@ -172,7 +162,7 @@ impl Intercept for Roles {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         match CALLER.try_get() {
-            Ok(function) => self.check(function, request::needs(&asked(context.request()))),
+            Ok(function) => self.check(function, request::needs(&Asked::of(context.request()))),
             Err(_) => Ok(()),
         }
     }

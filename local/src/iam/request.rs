@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::config::http::HttpRequest;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::Url;
@@ -27,6 +28,18 @@ pub struct Asked<'a> {
     pub target: Option<&'a str>,
     /// Body; none if it is a stream.
     pub body: Option<&'a [u8]>,
+}
+
+impl<'a> Asked<'a> {
+    /// Of a request as it leaves the SDK.
+    pub fn of(request: &'a HttpRequest) -> Self {
+        Self {
+            method: request.method(),
+            url: request.uri(),
+            target: request.headers().get("x-amz-target"),
+            body: request.body().bytes(),
+        }
+    }
 }
 
 /// What `asked` needs.

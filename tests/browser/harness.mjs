@@ -116,6 +116,19 @@ export async function pick(app, button, name) {
   await app.getByRole('menuitem', { name, exact: true }).click();
 }
 
+/** Opens what is known of the customer, who becomes a person in Pipedrive if they are none. Whether they became one now. */
+export async function withPerson(app) {
+  await pick(app, '#chat-more', 'Details');
+  await app.locator('#record-linked:not([aria-busy])').waitFor(PATIENCE);
+  const isNew = (await app.locator('.unlinked').count()) > 0;
+  if (isNew) {
+    await app.getByRole('button', { name: 'Create a person' }).click();
+    await app.locator('dialog button[type=submit]').click();
+  }
+  await app.locator('.linked[data-kind=person]').waitFor(PATIENCE);
+  return isNew;
+}
+
 /**
  * Holds the answer of the next such call back: it is made and done, and the page hears of it when `release()` is called. `asked`
  * resolves when it is done.

@@ -2,7 +2,7 @@
 // which order, and what it makes of the answers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BUNDLE, PATIENCE, SCREENSHOTS, choose, customer, newPage, pick } from './harness.mjs';
+import { BUNDLE, PATIENCE, SCREENSHOTS, choose, customer, newPage, pick, withPerson } from './harness.mjs';
 import { startHost, token } from './host.mjs';
 
 const CLAIMS = { userId: Number(process.env.DEMO_USER), companyId: Number(process.env.DEMO_COMPANY) };
@@ -88,14 +88,8 @@ test('commands that a host refuses are called, and do no harm', async (t) => {
 test('a record opens in the host, and in a window of its own where the host refuses', async (t) => {
   const { page, app, log } = await inHost(t, 'inbox');
   await choose(app, 'Ada Lovelace');
-  await pick(app, '#chat-more', 'Details');
-  await app.locator('#record-linked:not([aria-busy])').waitFor(PATIENCE);
-  if (await app.locator('.unlinked').count()) {
-    await app.getByRole('button', { name: 'Create a person' }).click();
-    await app.locator('dialog button[type=submit]').click();
-  }
+  await withPerson(app);
   const link = app.locator('.linked[data-kind=person] a');
-  await link.waitFor(PATIENCE);
   const redirects = async () => (await log()).filter(({ name, args }) => name === 'redirect_to' && args.view === 'contacts').length;
   // This host answers with nothing, which is not a refusal.
   await link.click();

@@ -1,7 +1,7 @@
 // How the pages look and who can use them: themes, widths, the keyboard alone, axe.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATIENCE, choose, findings, floating, open, overflow, pick } from './harness.mjs';
+import { PATIENCE, choose, findings, floating, open, overflow, pick, withPerson } from './harness.mjs';
 
 const PLACES = ['#tab-records', '#tab-dead', '#tab-activity', '#tab-sharing', '#tab-keys', '#tab-channels'];
 
@@ -43,11 +43,7 @@ test('list, chat and record stand side by side where there is room', async () =>
   for (const theme of ['light', 'dark']) {
     const { app, shot, close } = await floating({ theme, width: 1240, size: [1200, 720] });
     await choose(app, 'Ada Lovelace');
-    await pick(app, '#chat-more', 'Details');
-    await app.locator('#record-linked:not([aria-busy])').waitFor(PATIENCE);
-    if (await app.locator('.unlinked').count()) {
-      await app.getByRole('button', { name: 'Create a person' }).click();
-      await app.locator('dialog button[type=submit]').click();
+    if (await withPerson(app)) {
       await app.getByRole('button', { name: 'Create a deal' }).click(PATIENCE);
       await app.locator('dialog input[name=title]').fill('Walnut desk');
       await app.locator('dialog button[type=submit]').click(PATIENCE);

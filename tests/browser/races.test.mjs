@@ -1,7 +1,7 @@
 // What is answered late, or done in two places at once: it ends where it began, and nothing that somebody typed or chose is lost.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BUNDLE, PATIENCE, choose, customer, floating, held, open, pick, say, told } from './harness.mjs';
+import { BUNDLE, PATIENCE, choose, customer, floating, held, open, pick, say, told, withPerson } from './harness.mjs';
 
 const csv = (name) => ({ name, mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n') });
 
@@ -103,15 +103,8 @@ test('a record that was asked for before a change does not undo it', async () =>
   await customer('telegram', '5903', 'Lise Meitner', { text: 'Is it about me?' });
   const { page, app, frame, close } = await floating();
   await choose(app, 'Lise Meitner');
-  await pick(app, '#chat-more', 'Details');
-  await app.locator('#record-linked:not([aria-busy])').waitFor(PATIENCE);
   const person = app.locator('.linked[data-kind=person]');
-  if (!(await person.count())) {
-    await app.getByRole('button', { name: 'Create a person' }).click();
-    await app.locator('dialog button[type=submit]').click();
-    await person.waitFor(PATIENCE);
-    await told(page);
-  }
+  if (await withPerson(app)) await told(page);
   // The page hears of its own change too, and asks for the record anew.
   const { asked, release } = await held(page, '**/inbox/api/conversations/*/record', 'GET');
   await pick(app, '.linked[data-kind=person] .icon-button', 'Unlink');

@@ -76,12 +76,15 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Whether the caller may see what is on a channel.
+    pub async fn shows(&self, channel: &Channel) -> Result<bool, StoreError> {
+        Ok(channel.company == self.caller.company && self.reaches(&channel.id, channel.owner).await?)
+    }
+
     /// The channel, if the caller may see what is on it.
     pub async fn channel(&self, found: Option<Channel>) -> Result<Channel, InboxError> {
         match found {
-            Some(channel) if channel.company == self.caller.company && self.reaches(&channel.id, channel.owner).await? => {
-                Ok(channel)
-            }
+            Some(channel) if self.shows(&channel).await? => Ok(channel),
             _ => Err(InboxError::NotFound("channel")),
         }
     }

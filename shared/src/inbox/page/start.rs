@@ -8,7 +8,7 @@ use crate::{
     inbox::{
         Caller,
         error::InboxError,
-        ports::{InboxReader, InstallationStore, Members},
+        ports::{InboxReader, InstallationStore, Members, StoreError},
         sight::Sight,
     },
     media::links::Links,
@@ -28,9 +28,6 @@ pub struct Start {
     pub me: UserId,
     /// What the company is called.
     pub company: String,
-    /// Where Pipedrive shows the company's records, without a slash at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pipedrive_url: Option<String>,
     /// Who of the company uses the app.
     pub members: Vec<Member>,
     /// Its channels, as far as the caller may see what is on them.
@@ -123,15 +120,13 @@ async fn channels(
     sight: &Sight<'_>,
     providers: &Registry,
     secrets: &Secrets,
-) -> Result<Vec<ChannelRow>, InboxError> {
+) -> Result<Vec<ChannelRow>, StoreError> {
     let mut channels: Vec<Channel> = members.into_iter().filter(|channel| channel.state != ChannelState::Removed).collect();
     channels.sort_by_key(|channel| channel.created_at);
     let mut rows = Vec::with_capacity(channels.len());
     for channel in channels {
-        match sight.channel(Some(channel)).await {
-            Ok(channel) => rows.push(ChannelRow::new(channel, &sight.caller, providers, secrets)),
-            Err(InboxError::NotFound(_)) => {}
-            Err(error) => return Err(error),
+        if sight.shows(&channel).await? {
+            rows.push(ChannelRow::new(channel, &sight.caller, providers, secrets));
         }
     }
     Ok(rows)
@@ -173,7 +168,6 @@ pub async fn start(ports: &StartPorts<'_>, links: &Links, sight: &Sight<'_>, lim
     Ok(Start {
         me: caller.user,
         company: mine.map(|one| one.company_name.clone()).unwrap_or_default(),
-        pipedrive_url: mine.map(|one| one.api_domain.clone()).filter(|url| !url.is_empty()),
         members: installations.iter().filter_map(member).collect(),
         channels: channels(found, sight, ports.providers, &secrets).await?,
         conversations: list.conversations,

@@ -1,5 +1,5 @@
-//! Dead letters: messages that the caller may see and that could not be delivered to Pipedrive. They are listed, looked at, and sent again, one
-//! or all, of one channel or of every one.
+//! Dead letters: messages that the caller may see and that could not be delivered to Pipedrive. They are listed, looked at, and
+//! sent again, one or all, of one channel or of every one.
 
 use serde::Serialize;
 use shared::{

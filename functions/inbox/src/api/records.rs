@@ -15,7 +15,6 @@ use shared::{
         channel::Delivery,
         conversation::Conversation,
         ids::{ConversationId, DealId, OrganizationId, PersonId},
-        record::Chosen,
     },
     records::{
         history,
@@ -69,8 +68,7 @@ impl Call<'_> {
         Ok(response::data(of::people_of(&self.link_ports(), &self.sight.caller, panel(request)?).await?))
     }
 
-    /// Begins a conversation: linked to the person if nobody is linked yet, and about the deal if that is the person's conversation and
-    /// nobody chose another.
+    /// Begins a conversation: linked to the person if nobody is linked yet, and about the deal.
     pub(super) async fn begin(&self, request: &mut Request) -> Result<Response, InboxError> {
         let wanted: Begin = body(request)?;
         let mut conversation = begin::begin(&self.begin_ports(), &self.sight, &wanted).await?;
@@ -79,9 +77,8 @@ impl Call<'_> {
             conversation = change::link(ports, caller, &conversation.id, person).await?;
             self.write_past(&conversation).await?;
         }
-        let is_theirs = conversation.record.person() == wanted.person && conversation.record.deal_by != Chosen::Hand;
-        if let Some(deal) = wanted.deal.filter(|_| is_theirs) {
-            conversation = change::pin(ports, caller, &conversation.id, deal).await?;
+        if let Some(deal) = wanted.deal {
+            conversation = change::pin_begun(ports, caller, conversation, wanted.person, deal).await?;
         }
         Ok(response::data(ConversationRow::new(conversation, &self.sight.caller, &self.links().await?)))
     }

@@ -1,5 +1,5 @@
-//! Searching: the names and numbers of all conversations that the caller may see, and the texts of the conversation that is open and of the recent
-//! ones. There is no index of texts; so the answer says how far it looked, and the page shows that.
+//! Searching: the names, numbers and addresses of all conversations that the caller may see, and the texts of the one that is
+//! open and of the recent ones. There is no index of texts; so the answer says how far it looked, and the page shows that.
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
 use serde::Serialize;

@@ -67,6 +67,20 @@ pub async fn pin(ports: &LinkPorts<'_>, caller: &Caller, id: &ConversationId, de
     changed(ports, caller, conversation, &[entry], |seen| pinned(&seen.record, deal)).await
 }
 
+/// A conversation that was begun is about this deal of `person`'s, unless it is with somebody else or somebody chose another.
+pub async fn pin_begun(
+    ports: &LinkPorts<'_>,
+    caller: &Caller,
+    begun: Conversation,
+    person: Option<PersonId>,
+    deal: DealId,
+) -> Result<Conversation, InboxError> {
+    if begun.record.person() != person || begun.record.deal_by == Chosen::Hand {
+        return Ok(begun);
+    }
+    pin(ports, caller, &begun.id, deal).await
+}
+
 /// The link with a deal that stays; none if it is so already.
 pub(super) fn pinned(link: &Link, deal: DealId) -> Option<Link> {
     let is_so = link.records.deal == Some(deal) && link.deal_by == Chosen::Hand;

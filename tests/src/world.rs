@@ -99,7 +99,22 @@ impl World {
     pub async fn newest_conversation(&self) -> Stored {
         let channel = ChannelId::parse(&self.whatsapp.provider_channel_id).expect("a channel's id");
         let page = self.bundle.environment().table().conversations(&channel, None, 1).await.expect("the table answers");
-        page.items.into_iter().next().expect("a conversation")
+        self.in_full(page.items).await.into_iter().next().expect("a conversation")
+    }
+
+    /// What lists have of conversations is not all: this reads them as they are stored, with their outboxes.
+    ///
+    /// # Panics
+    /// If one is gone.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn in_full(&self, listed: Vec<Stored>) -> Vec<Stored> {
+        let table = self.bundle.environment().table();
+        let mut found = Vec::with_capacity(listed.len());
+        for Stored { id, .. } in listed {
+            let stored = table.conversation(&id).await.expect("the table answers");
+            found.push(stored.expect("a conversation that is listed"));
+        }
+        found
     }
 
     /// The conversation of the WhatsApp channel with the customer of that name, in Pipedrive's inbox.

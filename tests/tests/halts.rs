@@ -63,7 +63,8 @@ async fn problem(world: &World) -> Option<String> {
 
 async fn stored(world: &World) -> Vec<Conversation> {
     let channel = ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap();
-    world.bundle.environment().table().conversations(&channel, None, 50).await.unwrap().items
+    let listed = world.bundle.environment().table().conversations(&channel, None, 50).await.unwrap().items;
+    world.in_full(listed).await
 }
 
 /// Every conversation is held for this reason and has lost nothing, not even a try.
@@ -108,7 +109,7 @@ async fn a_closed_account_is_asked_once_an_hour_and_drains_by_itself() {
 async fn forgets_whatsapp(world: &World) {
     let environment = world.bundle.environment();
     let (store, api) = (environment.table(), environment.pipedrive());
-    let tokens = Tokens { store: &*store, oauth: &*api, secrets: &environment.secrets, clock: &*environment.clock };
+    let tokens = Tokens { store: &*store, oauth: &*api, secrets: &environment.secrets(), clock: &*environment.clock };
     let (_, access) = tokens.access(DEMO_COMPANY, DEMO_USER).await.unwrap();
     api.delete_channel(&access, &ChannelId::parse(&world.whatsapp.provider_channel_id).unwrap()).await.unwrap();
 }

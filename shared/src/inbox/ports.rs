@@ -66,14 +66,15 @@ pub trait InboxReader: Send + Sync {
     async fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, StoreError>;
     /// A conversation, as last written.
     async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError>;
-    /// Conversations of a channel by newest message. May lag behind a write by moments.
+    /// Conversations of a channel by newest message, without their outboxes. May lag behind a write by moments.
     async fn conversations(
         &self,
         channel: &ChannelId,
         after: Option<&ConversationCursor>,
         limit: usize,
     ) -> Result<Page<Conversation, ConversationCursor>, StoreError>;
-    /// Conversations of a company across its channels by newest message. May lag behind a write by moments.
+    /// Conversations of a company across its channels by newest message, without their outboxes. May lag behind a write by
+    /// moments.
     async fn conversations_of_company(
         &self,
         company: CompanyId,

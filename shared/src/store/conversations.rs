@@ -101,7 +101,8 @@ impl Table {
         self.list(BY_COMPANY, "list_company", company.to_string(), after, limit).await
     }
 
-    /// One answer of the table: a page that would exceed its 1 MB ends sooner, with a cursor.
+    /// One answer of the table: a page that would exceed its 1 MB ends sooner, with a cursor. Indexes hold what lists show, so
+    /// outboxes are empty here and nothing pauses.
     async fn list(
         &self,
         index: &str,
@@ -130,7 +131,7 @@ impl Table {
         Ok(Page { items, next })
     }
 
-    /// In the order of their changes. The index holds what a list shows, so outboxes are empty here.
+    /// In the order of their changes, as lists have them.
     pub(super) async fn conversations_changed(
         &self,
         company: CompanyId,

@@ -55,9 +55,9 @@ pub(super) const PK: &str = "PK";
 /// Sort key.
 pub(super) const SK: &str = "SK";
 
-/// Index of conversations: `list_channel`, `list_at`.
+/// Index of conversations, as lists show them: `list_channel`, `list_at`.
 pub(super) const BY_CHANNEL: &str = "by_channel";
-/// Index of conversations: `list_company`, `list_at`.
+/// Index of conversations, as lists show them: `list_company`, `list_at`.
 pub(super) const BY_COMPANY: &str = "by_company";
 /// Index of conversations, as lists show them: `list_company`, `changed_at` in milliseconds.
 pub(super) const CHANGES: &str = "changes";

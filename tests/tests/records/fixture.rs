@@ -78,7 +78,7 @@ pub(crate) fn spent(world: &World) -> u64 {
 /// Every conversation of the company, newest first.
 pub(crate) async fn conversations(world: &World) -> Vec<Conversation> {
     let table = world.bundle.environment().table();
-    table.conversations_of_company(DEMO_COMPANY, None, 100).await.unwrap().items
+    world.in_full(table.conversations_of_company(DEMO_COMPANY, None, 100).await.unwrap().items).await
 }
 
 /// What the bundle says that it spent on conversations, over all days. Looking after webhooks is apart.

@@ -2,7 +2,6 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use lambda_http::tracing::subscriber;
 use local::{
     bundle::{Bundle, BundleOptions},
     demo,
@@ -11,6 +10,8 @@ use local::{
 };
 use shared::clock::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The command line or the environment makes no sense.
 const USAGE: u8 = 2;
@@ -19,8 +20,9 @@ const USAGE: u8 = 2;
 async fn main() -> ExitCode {
     // What people read comes on standard output, what functions log on standard error.
     // The emulator warns of each condition that does not hold; those are the store's daily bread.
-    let filter = subscriber::EnvFilter::new("info,dynoxide=error");
-    subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let filter = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
+    let lines = fmt::layer().with_target(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) if options.help => {
             print!("{HELP}");

@@ -95,7 +95,7 @@ pub async fn run<O: Write, E: Write>(
             bucket: &*bucket,
             members: &*table,
             providers: &providers,
-            secrets: &environment.secrets,
+            secrets: &environment.secrets(),
             clock: &*environment.clock,
         },
     };

@@ -14,7 +14,7 @@ use crate::{OpsError, terminal::Terminal};
 
 /// Runs the command.
 pub async fn run<O: Write, E: Write>(environment: &Environment, terminal: &mut Terminal<O, E>) -> Result<(), OpsError> {
-    let secrets = environment.secrets.get().await.map_err(InboxError::from)?;
+    let secrets = environment.secrets().get().await.map_err(InboxError::from)?;
     let Resealed { tokens, credentials, passwords, unopened } = reseal::all(&*environment.table(), &secrets.vault).await?;
     terminal.progress(&format!(
         "sealed anew: the tokens of {tokens} installations, the credentials of {credentials} channels, the webhook passwords of {passwords} companies"

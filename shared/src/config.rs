@@ -1,6 +1,7 @@
 //! Every setting that comes from the environment, read once at start-up. An empty variable counts as unset, because
 //! SAM passes a parameter without a value as an empty string.
 
+use tracing::level_filters::LevelFilter;
 use url::Url;
 
 use crate::model::{channel::Delivery, installation::Installation};
@@ -44,6 +45,47 @@ impl DeliveryChoice {
     }
 }
 
+/// How to log, by Lambda's advanced logging controls (AWS Lambda Developer Guide, "Configuring advanced logging controls"). Read
+/// apart from all else, because what is wrong there is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `AWS_LAMBDA_LOG_FORMAT`: whether lines are JSON objects.
+    pub json: bool,
+    /// `AWS_LAMBDA_LOG_LEVEL`: the least important lines that are written.
+    pub level: LevelFilter,
+}
+
+impl LogSettings {
+    /// Reads the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place for configuration")]
+    pub fn from_env() -> Self {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from `lookup` as if it were the environment. What it can't read it takes for what Lambda's own default is.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            json: lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
+            level: match lookup("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_uppercase()).as_deref() {
+                Some("TRACE") => LevelFilter::TRACE,
+                Some("DEBUG") => LevelFilter::DEBUG,
+                Some("WARN") => LevelFilter::WARN,
+                Some("ERROR" | "FATAL") => LevelFilter::ERROR,
+                _ => LevelFilter::INFO,
+            },
+        }
+    }
+}
+
+/// Which certificate authorities are believed for the endpoints of AWS (`AWS_ROOTS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AwsRoots {
+    /// Amazon's own. The default, because the machine's are many and take milliseconds of a start to read.
+    Amazon,
+    /// The machine's. The default where others certify: for AWS in China, and for endpoints that are not AWS's.
+    System,
+}
+
 /// The settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -77,6 +119,8 @@ pub struct Config {
     pub s3_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`.
     pub secrets_endpoint: Option<String>,
+    /// `AWS_ROOTS`: `amazon` or `system`.
+    pub aws_roots: AwsRoots,
     /// `ALLOW_LOOPBACK_URLS`: whether addresses that users enter may lead to this machine, without TLS. For the bundle
     /// on one machine; a deployed one never sets it.
     pub allow_loopback_urls: bool,
@@ -97,6 +141,18 @@ impl Config {
         let required = |name: &'static str| get(name).ok_or(ConfigError::Missing(name));
         let base_url = |name: &'static str| get(name).map(|v| parse_base_url(name, &v)).transpose();
         let aws_endpoint = get("AWS_ENDPOINT_URL");
+        let endpoint = |name| get(name).or_else(|| aws_endpoint.clone());
+        let endpoints = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(endpoint);
+        let region = get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
+        let aws_roots = match get("AWS_ROOTS").as_deref() {
+            Some("amazon") => AwsRoots::Amazon,
+            Some("system") => AwsRoots::System,
+            Some(_) => return Err(ConfigError::Invalid { name: "AWS_ROOTS", expected: "amazon or system" }),
+            None if region.starts_with("cn-") => AwsRoots::System,
+            None if endpoints.iter().flatten().any(|url| url.starts_with("https:")) => AwsRoots::System,
+            None => AwsRoots::Amazon,
+        };
+        let [dynamodb_endpoint, s3_endpoint, secrets_endpoint] = endpoints;
         Ok(Self {
             table: required("TABLE_NAME")?,
             secret_id: required("SECRET_ID")?,
@@ -114,10 +170,11 @@ impl Config {
             twilio_api_url: base_url("TWILIO_API_URL")?.unwrap_or_else(|| "https://api.twilio.com".to_owned()),
             media_bucket: get("MEDIA_BUCKET"),
             metrics_namespace: get("METRICS_NAMESPACE"),
-            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-            dynamodb_endpoint: get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| aws_endpoint.clone()),
-            s3_endpoint: get("AWS_ENDPOINT_URL_S3").or_else(|| aws_endpoint.clone()),
-            secrets_endpoint: get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or(aws_endpoint),
+            region,
+            dynamodb_endpoint,
+            s3_endpoint,
+            secrets_endpoint,
+            aws_roots,
             frame_ancestors: get("FRAME_ANCESTORS"),
             allow_loopback_urls: get("ALLOW_LOOPBACK_URLS").as_deref() == Some("true"),
         })
@@ -172,6 +229,33 @@ mod tests {
         assert_eq!((config.public_url, config.delivery), (None, DeliveryChoice::Auto));
         assert_eq!(config.graph_api_url, "http://127.0.0.1:9/v25.0");
         assert_eq!(config.pipedrive_oauth_url, "https://oauth.pipedrive.com");
+    }
+
+    #[test]
+    fn logging_is_as_lambda_says_and_else_as_lambda_would() {
+        let logging = |pairs: &[(&str, &str)]| {
+            LogSettings::from_lookup(|name| pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(logging(&[]), LogSettings { json: false, level: LevelFilter::INFO });
+        let asked = logging(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN")]);
+        assert_eq!(asked, LogSettings { json: true, level: LevelFilter::WARN });
+        assert_eq!(logging(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")]).level, LevelFilter::ERROR);
+        assert_eq!(logging(&[("AWS_LAMBDA_LOG_LEVEL", "loud")]).level, LevelFilter::INFO);
+    }
+
+    #[test]
+    fn amazon_certifies_its_own_endpoints_alone() {
+        let roots = |pairs: &[(&str, &str)]| {
+            let required = [("TABLE_NAME", "t"), ("SECRET_ID", "s")];
+            config(&[&required, pairs].concat()).map(|config| config.aws_roots)
+        };
+        assert_eq!(roots(&[("AWS_REGION", "eu-central-1")]).unwrap(), AwsRoots::Amazon);
+        assert_eq!(roots(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]).unwrap(), AwsRoots::Amazon);
+        assert_eq!(roots(&[("AWS_ENDPOINT_URL_S3", "https://files.example")]).unwrap(), AwsRoots::System);
+        assert_eq!(roots(&[("AWS_REGION", "cn-north-1")]).unwrap(), AwsRoots::System);
+        assert_eq!(roots(&[("AWS_REGION", "cn-north-1"), ("AWS_ROOTS", "amazon")]).unwrap(), AwsRoots::Amazon);
+        assert_eq!(roots(&[("AWS_ROOTS", "system")]).unwrap(), AwsRoots::System);
+        assert!(roots(&[("AWS_ROOTS", "any")]).is_err());
     }
 
     #[test]

@@ -1,13 +1,24 @@
-//! Wires the clients that a function asks for, and only those: a function that never calls out builds no HTTP client.
+//! Wires the clients that a function asks for, and only those: a function that never calls out builds no HTTP client, and has
+//! none in its binary.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedInterceptor, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, SharedHttpClient, SharedInterceptor, timeout::TimeoutConfig,
+};
+use futures_util::future::{BoxFuture, join_all};
 
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
-    http::{client::LazyClient, outside},
+    http::{
+        aws::{self, At},
+        client::LazyClient,
+        outside,
+    },
     media::s3::S3Bucket,
     pipedrive::client::Client as Pipedrive,
     providers::{Outside, Provider, Registry},
@@ -22,20 +33,25 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// Sent with every call, as Pipedrive and Meta advise.
 const USER_AGENT: &str = concat!("pigeonpost/", env!("CARGO_PKG_VERSION"));
 
-/// Configuration, clock and secret, and how to build clients from them.
+/// Longest that a function's start waits for its connections. What takes longer is left to the first call.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Configuration and clock, and how to build clients from them. A client is built when it is first asked for.
 #[derive(Clone)]
 pub struct Environment {
     /// The settings.
     pub config: Arc<Config>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The secret, loaded when first asked for.
-    pub secrets: Arc<SecretCache>,
     credentials: Credentials,
-    /// Where the secret comes from; none if somebody gave another one.
-    manager: Option<SecretsManager>,
     watch: Option<SharedInterceptor>,
-    table: Table,
+    aws: Arc<OnceLock<SharedHttpClient>>,
+    table: Arc<OnceLock<Table>>,
+    secrets: Arc<OnceLock<Arc<SecretCache>>>,
+    /// Whether the secret is one that somebody gave, instead of the function's own.
+    secrets_given: bool,
+    /// What can be done before the first call, by what was asked for.
+    before_first_call: Arc<Mutex<Vec<BoxFuture<'static, ()>>>>,
     provider: Option<Arc<dyn Provider>>,
     patience: Duration,
 }
@@ -57,39 +73,16 @@ impl Environment {
     }
 
     fn build(config: Config, credentials: Credentials, clock: Arc<dyn Clock>, watch: Option<SharedInterceptor>) -> Self {
-        let mut dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .timeout_config(aws_timeouts())
-            .credentials_provider(credentials.clone());
-        if let Some(endpoint) = &config.dynamodb_endpoint {
-            dynamodb = dynamodb.endpoint_url(endpoint);
-        }
-        if let Some(watch) = &watch {
-            dynamodb.push_interceptor(watch.clone());
-        }
-        let table = Table::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), config.table.clone());
-        let mut manager = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
-            .region(aws_sdk_secretsmanager::config::Region::new(config.region.clone()))
-            .timeout_config(aws_timeouts())
-            .credentials_provider(credentials.clone());
-        if let Some(endpoint) = &config.secrets_endpoint {
-            manager = manager.endpoint_url(endpoint);
-        }
-        if let Some(watch) = &watch {
-            manager.push_interceptor(watch.clone());
-        }
-        let manager = SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), config.secret_id.clone());
-        let secrets = Arc::new(SecretCache::new(Box::new(manager.clone()), clock.clone()));
         Self {
             config: Arc::new(config),
             clock,
-            secrets,
             credentials,
-            manager: Some(manager),
             watch,
-            table,
+            aws: Arc::default(),
+            table: Arc::default(),
+            secrets: Arc::default(),
+            secrets_given: false,
+            before_first_call: Arc::default(),
             provider: None,
             patience: CALL_TIMEOUT,
         }
@@ -98,14 +91,14 @@ impl Environment {
     /// The same, with another way to the table: tests count and break requests there.
     #[must_use]
     pub fn with_table(mut self, table: Table) -> Self {
-        self.table = table;
+        self.table = Arc::new(OnceLock::from(table));
         self
     }
 
     /// The same, with another source of the secret.
     #[must_use]
     pub fn with_secrets(mut self, secrets: Arc<SecretCache>) -> Self {
-        (self.secrets, self.manager) = (secrets, None);
+        (self.secrets, self.secrets_given) = (Arc::new(OnceLock::from(secrets)), true);
         self
     }
 
@@ -113,8 +106,9 @@ impl Environment {
     #[must_use]
     pub fn as_one_function(&self) -> Self {
         let mut own = self.clone();
-        if let Some(manager) = &self.manager {
-            own.secrets = Arc::new(SecretCache::new(Box::new(manager.clone()), self.clock.clone()));
+        own.before_first_call = Arc::default();
+        if !self.secrets_given {
+            own.secrets = Arc::default();
         }
         own
     }
@@ -133,9 +127,73 @@ impl Environment {
         self
     }
 
+    /// Makes connections that the function will need and loads its secret, while the function starts: Lambda gives a start more of
+    /// the processor than the calls after it. What fails here fails again where it is needed, and is reported there.
+    pub async fn warm_up(&self) {
+        let work = std::mem::take(&mut *self.before_first_call.lock().unwrap_or_else(PoisonError::into_inner));
+        // Either way the function serves.
+        let _ = tokio::time::timeout(WARM_UP, join_all(work)).await;
+    }
+
+    fn before_first_call(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.before_first_call.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(work));
+    }
+
     /// The table.
     pub fn table(&self) -> Arc<Table> {
-        Arc::new(self.table.clone())
+        let table = self.table.get_or_init(|| {
+            let table = self.build_table();
+            let warm = table.clone();
+            self.before_first_call(async move { warm.connect().await });
+            table
+        });
+        Arc::new(table.clone())
+    }
+
+    /// The way to AWS, which is in no function that has no use for it.
+    fn aws(&self) -> SharedHttpClient {
+        self.aws.get_or_init(|| aws::shared_client(self.config.aws_roots)).clone()
+    }
+
+    fn build_table(&self) -> Table {
+        let at = At::new("dynamodb", &self.config.region, self.config.dynamodb_endpoint.as_deref());
+        let mut dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.config.region.clone()))
+            .http_client(self.aws())
+            .endpoint_resolver(at)
+            .timeout_config(aws_timeouts())
+            .credentials_provider(self.credentials.clone());
+        if let Some(watch) = &self.watch {
+            dynamodb.push_interceptor(watch.clone());
+        }
+        Table::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), self.config.table.clone())
+    }
+
+    /// The secret, loaded when first needed.
+    pub fn secrets(&self) -> Arc<SecretCache> {
+        let secrets = self.secrets.get_or_init(|| {
+            let secrets = Arc::new(SecretCache::new(Box::new(self.build_secrets_manager()), self.clock.clone()));
+            let warm = secrets.clone();
+            self.before_first_call(async move { drop(warm.get().await) });
+            secrets
+        });
+        secrets.clone()
+    }
+
+    fn build_secrets_manager(&self) -> SecretsManager {
+        let at = At::new("secretsmanager", &self.config.region, self.config.secrets_endpoint.as_deref());
+        let mut manager = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+            .region(aws_sdk_secretsmanager::config::Region::new(self.config.region.clone()))
+            .http_client(self.aws())
+            .endpoint_resolver(at)
+            .timeout_config(aws_timeouts())
+            .credentials_provider(self.credentials.clone());
+        if let Some(watch) = &self.watch {
+            manager.push_interceptor(watch.clone());
+        }
+        SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), self.config.secret_id.clone())
     }
 
     /// The bucket.
@@ -148,7 +206,7 @@ impl Environment {
         let name = self.config.media_bucket.clone().expect("MEDIA_BUCKET is set");
         let endpoint = self.config.s3_endpoint.as_deref();
         let (region, credentials) = (self.config.region.clone(), self.credentials.clone());
-        Arc::new(S3Bucket::watched(name, region, endpoint, credentials, self.watch.clone()))
+        Arc::new(S3Bucket::connected(name, region, endpoint, credentials, self.aws(), self.watch.clone()))
     }
 
     /// Pipedrive's API and OAuth server.

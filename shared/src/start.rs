@@ -1,4 +1,4 @@
-//! What each function's `main` does: start logging, read the settings, build the function once, and serve its events.
+//! What each function's `main` does: start logging, read the settings, build the function once, connect, and serve its events.
 //! Whatever can fail at start-up fails here, before the first event.
 
 use std::convert::Infallible;
@@ -10,6 +10,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use tracing::Instrument;
 
 use crate::{
+    config::LogSettings,
     environment::Environment,
     http::{HttpFunction, Request},
     inbox::error::InboxError,
@@ -32,7 +33,7 @@ pub trait ScheduledFunction: Send + Sync {
 
 /// Runs a function behind the HttpApi.
 pub async fn http<F: HttpFunction>(new: impl FnOnce(&Environment) -> F) -> Result<(), lambda_runtime::Error> {
-    let function = &build(new)?;
+    let function = &build(new).await?;
     lambda_http::run(service_fn(async |request: Request| {
         let span = tracing::info_span!("request", gateway_request = gateway_request_id(&request));
         Ok::<_, Infallible>(function.call(request).instrument(span).await)
@@ -42,14 +43,14 @@ pub async fn http<F: HttpFunction>(new: impl FnOnce(&Environment) -> F) -> Resul
 
 /// Runs a function behind the table's stream.
 pub async fn stream<F: StreamFunction>(new: impl FnOnce(&Environment) -> F) -> Result<(), lambda_runtime::Error> {
-    let function = &build(new)?;
+    let function = &build(new).await?;
     let serve = async |event: LambdaEvent<dynamodb::Event>| Ok::<_, Infallible>(function.handle(event.payload).await);
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
 /// Runs a function behind a schedule. What the event says does not matter.
 pub async fn schedule<F: ScheduledFunction>(new: impl FnOnce(&Environment) -> F) -> Result<(), lambda_runtime::Error> {
-    let function = &build(new)?;
+    let function = &build(new).await?;
     let serve = async |_: LambdaEvent<serde_json::Value>| {
         let outcome = function.handle().await;
         match &outcome {
@@ -63,13 +64,15 @@ pub async fn schedule<F: ScheduledFunction>(new: impl FnOnce(&Environment) -> F)
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
 
-fn build<F>(new: impl FnOnce(&Environment) -> F) -> Result<F, lambda_runtime::Error> {
-    telemetry::init();
+async fn build<F>(new: impl FnOnce(&Environment) -> F) -> Result<F, lambda_runtime::Error> {
+    telemetry::init(LogSettings::from_env());
     let environment = Environment::from_process()?;
     if let Some(namespace) = environment.config.metrics_namespace.clone() {
         telemetry::metrics::write_to(namespace, environment.clock.clone(), |line| println!("{line}"));
     }
-    Ok(new(&environment))
+    let function = new(&environment);
+    environment.warm_up().await;
+    Ok(function)
 }
 
 fn gateway_request_id(request: &Request) -> Option<&str> {

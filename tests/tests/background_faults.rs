@@ -167,7 +167,7 @@ async fn renewals(rotation: Rotation) {
         let environment = wire.environment(world.bundle.environment());
         let access = async |environment: &shared::environment::Environment| {
             let (store, oauth) = (environment.table(), environment.pipedrive());
-            let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets, clock: &*environment.clock };
+            let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets(), clock: &*environment.clock };
             tokens.access(DEMO_COMPANY, DEMO_USER).await.is_ok()
         };
         let well = access(&environment).await;

@@ -73,7 +73,7 @@ async fn make_due(world: &World, (pk, sk): (&str, &str), shard: &str, at: Timest
 
 /// Seals another token of the provider's for the channel. The one before.
 async fn change_token(environment: &Environment, token: &str) -> String {
-    let (table, secrets) = (environment.table(), environment.secrets.get().await.unwrap());
+    let (table, secrets) = (environment.table(), environment.secrets().get().await.unwrap());
     let channel = table.everyone().await.unwrap().channels.remove(0);
     let context = channel.seal_context();
     let plain = secrets.vault.open(&context, channel.credentials.as_ref().unwrap()).unwrap();

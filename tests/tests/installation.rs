@@ -127,7 +127,7 @@ async fn tokens_and_credentials_lie_sealed_in_the_table() {
     world.bundle.connect_chat(&world.session).await.unwrap();
     let environment = world.bundle.environment();
     let (store, oauth) = (environment.table(), environment.pipedrive());
-    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets, clock: &*environment.clock };
+    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets(), clock: &*environment.clock };
     let (_, access) = tokens.access(DEMO_COMPANY, DEMO_USER).await.unwrap();
 
     let raw = table::raw(&world.bundle).await;
@@ -352,7 +352,7 @@ async fn what_changes_of_a_channel_while_it_is_registered_again_stays() {
         users: &*pipedrive,
         api: &Slow(table.clone()),
         providers: &environment.providers(),
-        secrets: &environment.secrets,
+        secrets: &environment.secrets(),
         clock: &*environment.clock,
         delivery: DeliveryChoice::Auto,
     };
@@ -390,7 +390,7 @@ async fn what_is_held_while_the_user_comes_back_is_not_forgotten() {
     let environment = gate.environment(world.bundle.environment());
     let slow = apart(async move || {
         let (table, pipedrive) = (environment.table(), environment.pipedrive());
-        let (secrets, clock) = (&environment.secrets, &*environment.clock);
+        let (secrets, clock) = (&environment.secrets(), &*environment.clock);
         let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets, clock };
         let ports = DeliverPorts {
             outbox: &*table,

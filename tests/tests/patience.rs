@@ -32,7 +32,7 @@ impl Target for Refusing {
 async fn round(world: &World, target: &dyn Target) -> Delivered {
     let environment = world.bundle.environment();
     let (table, pipedrive) = (environment.table(), environment.pipedrive());
-    let (secrets, clock) = (&environment.secrets, &*environment.clock);
+    let (secrets, clock) = (&environment.secrets(), &*environment.clock);
     let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets, clock };
     let id = world.newest_conversation().await.id;
     let (records, choice) = (target, DeliveryChoice::Channels);

@@ -63,7 +63,7 @@ async fn so_is_the_password_by_which_changes_in_pipedrive_are_heard_of() {
     assert!(said.contains(", the webhook passwords of 1 companies\n"), "{said}");
     rotate(&mut world, NEW);
     let environment = world.bundle.environment().as_one_function();
-    let opens = keep::is_password(&*environment.table(), &environment.secrets, DEMO_COMPANY, |_| true).await;
+    let opens = keep::is_password(&*environment.table(), &environment.secrets(), DEMO_COMPANY, |_| true).await;
     assert!(opens.unwrap());
 }
 

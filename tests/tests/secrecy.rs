@@ -31,7 +31,7 @@ const TYPED: &str = "EAACANARYTOKEN";
 async fn access_token(bundle: &Bundle) -> String {
     let environment = bundle.environment();
     let (store, oauth) = (environment.table(), environment.pipedrive());
-    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets, clock: &*environment.clock };
+    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets(), clock: &*environment.clock };
     let (_, access) = tokens.access(DEMO_COMPANY, DEMO_USER).await.unwrap();
     access.token.expose_secret().to_owned()
 }

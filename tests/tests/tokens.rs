@@ -36,7 +36,7 @@ fn process(world: &World) -> Environment {
 /// Access as any function of that process gets it: the token.
 async fn access(environment: &Environment) -> Result<String, TokenError> {
     let (store, oauth) = (environment.table(), environment.pipedrive());
-    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets, clock: &*environment.clock };
+    let tokens = Tokens { store: &*store, oauth: &*oauth, secrets: &environment.secrets(), clock: &*environment.clock };
     tokens.access(DEMO_COMPANY, DEMO_USER).await.map(|(_, access)| access.token.expose_secret().to_owned())
 }
 

@@ -50,7 +50,7 @@ impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
         let table = environment.table();
-        Self { keys: table.clone(), installations: table, secrets: environment.secrets.clone(), clock: environment.clock.clone() }
+        Self { keys: table.clone(), installations: table, secrets: environment.secrets(), clock: environment.clock.clone() }
     }
 
     async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {

@@ -63,7 +63,7 @@ impl Function {
             installations: table,
             oauth: pipedrive.clone(),
             api: pipedrive,
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         };
         Self { door: Door::new(environment), calls }

@@ -64,7 +64,7 @@ impl Function {
             persons: pipedrive.clone(),
             deals: pipedrive.clone(),
             pipelines: pipedrive,
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         };
         Self { door: Door::new(environment), calls }

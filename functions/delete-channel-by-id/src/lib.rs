@@ -37,7 +37,7 @@ impl Function {
             bucket: environment.bucket(),
             members: table,
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

@@ -56,7 +56,7 @@ impl Function {
             bucket: environment.bucket(),
             providers: environment.providers(),
             choice: environment.config.delivery,
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

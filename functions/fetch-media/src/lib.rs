@@ -43,7 +43,7 @@ impl Function {
             store: environment.table(),
             providers: environment.providers(),
             bucket: environment.bucket(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

@@ -26,7 +26,7 @@ impl Function {
     pub fn new(environment: &Environment) -> Self {
         Self {
             store: environment.table(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             config: environment.config.clone(),
             clock: environment.clock.clone(),
         }

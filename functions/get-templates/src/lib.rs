@@ -49,7 +49,7 @@ impl Function {
         Self {
             store: environment.table(),
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

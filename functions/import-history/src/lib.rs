@@ -35,7 +35,7 @@ impl Function {
             channels: table.clone(),
             store: table,
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

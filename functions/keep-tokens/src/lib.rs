@@ -70,7 +70,7 @@ impl Function {
             users: pipedrive.clone(),
             inbox: pipedrive,
             choice: environment.config.delivery,
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

@@ -52,7 +52,7 @@ impl Function {
         Self {
             store: environment.table(),
             bucket: environment.bucket(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

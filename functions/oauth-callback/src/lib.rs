@@ -77,7 +77,7 @@ impl Function {
             watches: table.clone(),
             budget: table,
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

@@ -28,7 +28,7 @@ impl Function {
         Self {
             config: environment.config.clone(),
             oauth: environment.pipedrive(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

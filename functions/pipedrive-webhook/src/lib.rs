@@ -57,7 +57,7 @@ impl Function {
             notes: table.clone(),
             contacts: table.clone(),
             lists: table,
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

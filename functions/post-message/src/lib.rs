@@ -43,7 +43,7 @@ impl Function {
             templates: table,
             bucket: environment.bucket(),
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

@@ -53,7 +53,7 @@ impl Function {
             config: environment.config.clone(),
             store: environment.table(),
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

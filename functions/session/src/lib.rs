@@ -39,7 +39,7 @@ struct Body {
 impl Function {
     /// With what it needs of the environment.
     pub fn new(environment: &Environment) -> Self {
-        Self { installations: environment.table(), secrets: environment.secrets.clone(), clock: environment.clock.clone() }
+        Self { installations: environment.table(), secrets: environment.secrets(), clock: environment.clock.clone() }
     }
 
     async fn answer(&self, mut request: Request) -> Result<Response, InboxError> {

@@ -38,7 +38,7 @@ const MANY: usize = 100;
 
 /// The secret, if it is one.
 pub(super) async fn secret(environment: &Environment, report: &mut Report) -> Option<Arc<Secrets>> {
-    let secrets = match environment.secrets.get().await {
+    let secrets = match environment.secrets().get().await {
         Ok(secrets) => secrets,
         Err(SecretsError::Unavailable(why)) => {
             report.fault(
@@ -256,7 +256,7 @@ fn reconnect(who: &str, report: &mut Report) {
 
 async fn access(environment: &Environment, installation: &Installation) -> Result<(), TokenError> {
     let (table, pipedrive) = (environment.table(), environment.pipedrive());
-    let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets, clock: &*environment.clock };
+    let tokens = Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets(), clock: &*environment.clock };
     let (company, user) = (installation.company, installation.user);
     let (_, access) = tokens.access(company, user).await?;
     match pipedrive.me(&access).await {

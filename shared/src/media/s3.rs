@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedInterceptor,
+        BehaviorVersion, Builder, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        SharedHttpClient, SharedInterceptor,
         timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::SdkError,
@@ -47,31 +48,36 @@ struct Left(usize);
 impl S3Bucket {
     /// The bucket `name`; at `endpoint`, if that is not the region's own.
     pub fn new(name: String, region: String, endpoint: Option<&str>, credentials: Credentials) -> Self {
-        Self::watched(name, region, endpoint, credentials, None)
+        Self::build(name, region, endpoint, Config::builder().credentials_provider(credentials))
     }
 
-    /// The same, with every request passing by `watch`, if there is one.
-    pub fn watched(
+    /// The same, by a connector that is shared with other clients, and with every request passing by `watch`, if there is one.
+    pub fn connected(
         name: String,
         region: String,
         endpoint: Option<&str>,
         credentials: Credentials,
+        connector: SharedHttpClient,
         watch: Option<SharedInterceptor>,
     ) -> Self {
-        let mut config = Config::builder()
+        let mut config = Config::builder().credentials_provider(credentials).http_client(connector);
+        if let Some(watch) = watch {
+            config.push_interceptor(watch);
+        }
+        Self::build(name, region, endpoint, config)
+    }
+
+    fn build(name: String, region: String, endpoint: Option<&str>, config: Builder) -> Self {
+        let mut config = config
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
             .timeout_config(timeouts().build())
             // A presigned address would ask every browser to say that it wants a checksum.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             // An address to upload to would be signed with the checksum of nothing.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .credentials_provider(credentials);
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
-        }
-        if let Some(watch) = watch {
-            config.push_interceptor(watch);
         }
         Self { client: Client::from_conf(config.build()), name }
     }

@@ -111,6 +111,11 @@ impl Key {
         Self { pk, sk: sk.into() }
     }
 
+    /// Of an item that there never is.
+    pub(super) fn of_nothing() -> Self {
+        Self::new("NOTHING".to_owned(), "NOTHING")
+    }
+
     pub(super) fn installation(company: CompanyId, user: UserId) -> Self {
         Self::new(company_partition(company), format!("{INSTALLATION_PREFIX}{user}"))
     }

@@ -68,6 +68,12 @@ impl Table {
     pub fn new(client: aws_sdk_dynamodb::Client, name: String) -> Self {
         Self { client, name }
     }
+
+    /// Connects, by a request for an item that there never is. Its answer does not matter.
+    pub async fn connect(&self) {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(keys::Key::of_nothing().attributes()));
+        drop(request.send().await);
+    }
 }
 
 /// The client gave up. Its own error is kept without the raw response, which might hold contents of a record.

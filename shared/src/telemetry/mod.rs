@@ -5,10 +5,13 @@ pub mod metrics;
 
 use std::{error::Error, fmt::Write};
 
-/// Starts logging, as Lambda's advanced logging controls say (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`).
-/// Once a process.
-pub fn init() {
-    lambda_runtime::tracing::init_default_subscriber();
+use crate::config::LogSettings;
+
+/// Starts logging, to standard output. Once a process. The runtime's own way to start it brings regular expressions along, for
+/// filters that nobody here writes.
+pub fn init(settings: LogSettings) {
+    let lines = tracing_subscriber::fmt().with_max_level(settings.level).with_target(false).without_time();
+    if settings.json { lines.json().init() } else { lines.init() }
 }
 
 /// Logs an error that ends here, with its causes. `what` says what did not happen.

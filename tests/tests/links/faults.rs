@@ -143,7 +143,7 @@ async fn creating_a_deal() {
 async fn password(desk: &Desk) -> SecretString {
     let environment = desk.world.bundle.environment();
     let watch = environment.table().watch(DEMO_COMPANY).await.unwrap().unwrap();
-    let secrets = environment.secrets.get().await.unwrap();
+    let secrets = environment.secrets().get().await.unwrap();
     let plain = secrets.vault.open(&Watch::seal_context(DEMO_COMPANY), watch.password.as_ref().unwrap()).unwrap();
     SecretString::from(String::from_utf8(plain.expose_secret().to_vec()).unwrap())
 }

@@ -212,7 +212,7 @@ impl WatchStore for Resealed<'_> {
     async fn save_watch(&self, watch: &Watch, due_at: Timestamp) -> Result<bool, StoreError> {
         let table = self.environment.table();
         if !self.done.swap(true, Ordering::SeqCst) {
-            let (secrets, context) = (self.environment.secrets.get().await.unwrap(), Watch::seal_context(watch.company));
+            let (secrets, context) = (self.environment.secrets().get().await.unwrap(), Watch::seal_context(watch.company));
             let plain = secrets.vault.open(&context, watch.password.as_ref().unwrap()).unwrap();
             let sealed = secrets.vault.seal(&context, plain.expose_secret()).unwrap();
             assert!(table.replace_password(watch, &sealed).await?);
@@ -242,9 +242,9 @@ async fn they_are_written_down_though_the_password_is_sealed_anew_meanwhile() {
     let watches = Resealed { environment, done: AtomicBool::new(false) };
     let ports = KeepPorts {
         watches: &watches,
-        tokens: Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets, clock: &*environment.clock },
+        tokens: Tokens { store: &*table, oauth: &*pipedrive, secrets: &environment.secrets(), clock: &*environment.clock },
         api: &*pipedrive,
-        secrets: &environment.secrets,
+        secrets: &environment.secrets(),
         budget: &*table,
         clock: &*environment.clock,
     };

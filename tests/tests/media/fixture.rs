@@ -304,7 +304,7 @@ impl World {
     /// The address of a file.
     pub(crate) async fn address(&self, target: &Target) -> String {
         let environment = self.bundle.environment();
-        let secrets = environment.secrets.get().await.unwrap();
+        let secrets = environment.secrets().get().await.unwrap();
         Links::new(&secrets.vault, self.bundle.url(), self.clock.now()).unwrap().to(target)
     }
 

@@ -91,7 +91,7 @@ impl Api {
             leads: pipedrive.clone(),
             pipelines: pipedrive,
             providers: environment.providers(),
-            secrets: environment.secrets.clone(),
+            secrets: environment.secrets(),
             clock: environment.clock.clone(),
         }
     }

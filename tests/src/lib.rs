@@ -4,6 +4,7 @@ pub mod call;
 pub mod gate;
 pub mod log;
 pub mod many;
+pub mod meter;
 pub mod outside;
 pub mod slow;
 pub mod table;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use local::{
     bundle::{Bundle, BundleOptions},
     clock::AdjustableClock,
+    host::{Interference, Untouched},
     owner::Connected,
     simulators::{
         graph::{Graph, Incoming},
@@ -47,10 +48,18 @@ impl World {
     ///
     /// # Panics
     /// If it does not start.
-    #[expect(clippy::expect_used, reason = "tests")]
     pub async fn delivering(delivery: DeliveryChoice) -> Self {
+        Self::between(Arc::new(Untouched), delivery).await
+    }
+
+    /// The same, with something between the functions and what is around them.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn between(between: Arc<dyn Interference>, delivery: DeliveryChoice) -> Self {
         let clock = Arc::new(AdjustableClock::default());
-        let options = BundleOptions { clock: clock.clone(), pump: false, delivery, ..BundleOptions::default() };
+        let options = BundleOptions { clock: clock.clone(), pump: false, delivery, between, ..BundleOptions::default() };
         let bundle = Bundle::start(options).await.expect("the bundle starts");
         bundle.install(DEMO_COMPANY, DEMO_USER).await.expect("the app is installed");
         let session = bundle.session(DEMO_COMPANY, DEMO_USER).await.expect("a session");

@@ -4,6 +4,7 @@
 
 mod background_faults;
 mod browser;
+mod consumption;
 mod contacts;
 mod custom;
 mod dead;
@@ -35,6 +36,7 @@ mod rotation;
 mod session;
 mod setup;
 mod setup_faults;
+mod stacks;
 mod statuses;
 mod store;
 mod template;

@@ -34,6 +34,11 @@ tokio::task_local! {
     static CALLER: &'static str;
 }
 
+/// The function at work here, if one is.
+pub fn caller() -> Option<&'static str> {
+    CALLER.try_with(|name| *name).ok()
+}
+
 /// A function that is known by name to whoever it calls.
 pub struct Named<F> {
     name: &'static str,

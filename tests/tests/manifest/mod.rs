@@ -2,7 +2,7 @@
 //! against the contract by `caller`.
 
 mod access;
-mod caller;
+pub(crate) mod caller;
 mod ceilings;
 mod lists;
 mod long_texts;

@@ -35,6 +35,9 @@ pub enum TemplateError {
     },
 }
 
+/// Memory of a function that names none, in MB (AWS Lambda Developer Guide, "Configure Lambda function memory").
+const LAMBDA_MEMORY: u32 = 128;
+
 /// The bundle.
 #[derive(Debug)]
 pub struct Template {
@@ -59,6 +62,8 @@ pub struct Function {
     pub variables: Vec<String>,
     /// What it may do.
     pub role: Role,
+    /// Its memory, in MB.
+    pub memory: u32,
 }
 
 /// A route of the HTTP API.
@@ -131,6 +136,7 @@ fn function(id: &str, resource: &Resource, document: &Document) -> Result<Functi
         streams: Vec::new(),
         variables: variables(&document.globals["Function"]).chain(variables(&resource.properties)).collect(),
         role: roles::role(&resource.properties, &document.resources)?,
+        memory: memory(&resource.properties).or_else(|| memory(&document.globals["Function"])).unwrap_or(LAMBDA_MEMORY),
     };
     for (name, event) in resource.properties["Events"].as_object().into_iter().flatten() {
         let properties = &event["Properties"];
@@ -152,6 +158,10 @@ fn crate_name(resource: &Resource) -> Result<String, String> {
     let folder =
         || resource.properties["CodeUri"].as_str()?.trim_end_matches('/').rsplit_once("functions/").map(|(_, name)| name);
     binary.or_else(folder).map(str::to_owned).ok_or_else(|| "names no crate, neither by Binary nor by CodeUri".to_owned())
+}
+
+fn memory(properties: &Value) -> Option<u32> {
+    properties["MemorySize"].as_u64().and_then(|megabytes| u32::try_from(megabytes).ok())
 }
 
 fn variables(properties: &Value) -> impl Iterator<Item = String> {

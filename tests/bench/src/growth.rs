@@ -196,6 +196,8 @@ impl Calls<'_> {
             }
             let (_, plans, took) = self.stage.recorded_http(&function, asks).await?;
             feed.work_off(None).await?;
+            // Or the provider's clock would get far ahead of ours, which takes another look at the conversation.
+            self.stage.world.clock.advance(Duration::from_secs(1) * u32::try_from(BLOCK).unwrap_or(u32::MAX));
             place.stored += BLOCK;
             // The first ones make connections.
             if block > 0 {

@@ -14,11 +14,7 @@ use futures_util::future::{BoxFuture, join_all};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
-    http::{
-        aws::{self, At},
-        client::LazyClient,
-        outside,
-    },
+    http::{aws, client::LazyClient, outside},
     media::s3::S3Bucket,
     pipedrive::client::Client as Pipedrive,
     providers::{Outside, Provider, Registry},
@@ -156,14 +152,15 @@ impl Environment {
     }
 
     fn build_table(&self) -> Table {
-        let at = At::new("dynamodb", &self.config.region, self.config.dynamodb_endpoint.as_deref());
         let mut dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.config.region.clone()))
             .http_client(self.aws())
-            .endpoint_resolver(at)
             .timeout_config(aws_timeouts())
             .credentials_provider(self.credentials.clone());
+        if let Some(endpoint) = &self.config.dynamodb_endpoint {
+            dynamodb = dynamodb.endpoint_url(endpoint);
+        }
         if let Some(watch) = &self.watch {
             dynamodb.push_interceptor(watch.clone());
         }
@@ -182,14 +179,15 @@ impl Environment {
     }
 
     fn build_secrets_manager(&self) -> SecretsManager {
-        let at = At::new("secretsmanager", &self.config.region, self.config.secrets_endpoint.as_deref());
         let mut manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(aws_sdk_secretsmanager::config::Region::new(self.config.region.clone()))
             .http_client(self.aws())
-            .endpoint_resolver(at)
             .timeout_config(aws_timeouts())
             .credentials_provider(self.credentials.clone());
+        if let Some(endpoint) = &self.config.secrets_endpoint {
+            manager = manager.endpoint_url(endpoint);
+        }
         if let Some(watch) = &self.watch {
             manager.push_interceptor(watch.clone());
         }

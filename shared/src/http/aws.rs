@@ -1,12 +1,10 @@
-//! The way from a function to AWS, without what the SDK would do for it at each start (docs/performance.md):
+//! One connector for all of a function's clients of AWS: its TLS configuration is made once, when the first request needs it.
 //!
-//! - One connector for all clients. Each client would make one for itself, and another at its own start to see that it can: each reads
-//!   and parses all of the system's root certificates.
-//! - An endpoint that is known. Each client would find it by rules about all of AWS's partitions, which are JSON that it parses first.
+//! Each client of the SDK would make one for itself, and another at its own start to see that it can: each reads and parses all of
+//! the system's root certificates, most of what a start took (docs/performance.md).
 
 use std::sync::OnceLock;
 
-use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture};
 use aws_smithy_http_client::{
     Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
@@ -45,32 +43,6 @@ fn tls(roots: AwsRoots) -> TlsContext {
     TlsContext::builder().with_trust_store(believed).build().expect("a trust store makes a context")
 }
 
-/// Where a service is: always at the same place.
-#[derive(Debug)]
-pub(crate) struct At(Endpoint);
-
-impl At {
-    /// The service's own endpoint in the region (AWS General Reference, "Service endpoints"), unless `given` names another. In the
-    /// partitions that are no part of the public internet it has to.
-    pub(crate) fn new(service: &str, region: &str, given: Option<&str>) -> Self {
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let url = given.map_or_else(|| format!("https://{service}.{region}.{domain}"), str::to_owned);
-        Self(Endpoint::builder().url(url).build())
-    }
-}
-
-impl aws_sdk_dynamodb::config::endpoint::ResolveEndpoint for At {
-    fn resolve_endpoint<'a>(&'a self, _: &'a aws_sdk_dynamodb::config::endpoint::Params) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
-    }
-}
-
-impl aws_sdk_secretsmanager::config::endpoint::ResolveEndpoint for At {
-    fn resolve_endpoint<'a>(&'a self, _: &'a aws_sdk_secretsmanager::config::endpoint::Params) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::digest::{SHA256, digest};
@@ -96,25 +68,6 @@ mod tests {
             .map(|base64| crate::hex::hex(digest(&SHA256, &STANDARD.decode(base64).unwrap()).as_ref()))
             .collect();
         assert_eq!(found, FINGERPRINTS);
-    }
-
-    #[tokio::test]
-    async fn a_service_is_where_the_sdk_would_find_it() {
-        use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-        for region in ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-7"] {
-            let params = Params::builder().region(region).build().unwrap();
-            let theirs = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
-            assert_eq!(At::new("dynamodb", region, None).0.url(), theirs.url());
-        }
-        {
-            use aws_sdk_secretsmanager::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-            for region in ["us-east-1", "cn-northwest-1"] {
-                let params = Params::builder().region(region).build().unwrap();
-                let theirs = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
-                assert_eq!(At::new("secretsmanager", region, None).0.url(), theirs.url());
-            }
-        }
-        assert_eq!(At::new("dynamodb", "eu-west-1", Some("http://127.0.0.1:1")).0.url(), "http://127.0.0.1:1");
     }
 
     #[test]

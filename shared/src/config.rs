@@ -82,7 +82,8 @@ impl LogSettings {
 pub enum AwsRoots {
     /// Amazon's own. The default, because the machine's are many and take milliseconds of a start to read.
     Amazon,
-    /// The machine's. The default where others certify: for AWS in China, and for endpoints that are not AWS's.
+    /// The machine's. The default where others certify, or may: for AWS in China and its European Sovereign Cloud, and for endpoints that
+    /// are not AWS's.
     System,
 }
 
@@ -148,7 +149,7 @@ impl Config {
             Some("amazon") => AwsRoots::Amazon,
             Some("system") => AwsRoots::System,
             Some(_) => return Err(ConfigError::Invalid { name: "AWS_ROOTS", expected: "amazon or system" }),
-            None if region.starts_with("cn-") => AwsRoots::System,
+            None if ["cn-", "eusc-"].iter().any(|apart| region.starts_with(apart)) => AwsRoots::System,
             None if endpoints.iter().flatten().any(|url| url.starts_with("https:")) => AwsRoots::System,
             None => AwsRoots::Amazon,
         };
@@ -253,6 +254,7 @@ mod tests {
         assert_eq!(roots(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]).unwrap(), AwsRoots::Amazon);
         assert_eq!(roots(&[("AWS_ENDPOINT_URL_S3", "https://files.example")]).unwrap(), AwsRoots::System);
         assert_eq!(roots(&[("AWS_REGION", "cn-north-1")]).unwrap(), AwsRoots::System);
+        assert_eq!(roots(&[("AWS_REGION", "eusc-de-east-1")]).unwrap(), AwsRoots::System);
         assert_eq!(roots(&[("AWS_REGION", "cn-north-1"), ("AWS_ROOTS", "amazon")]).unwrap(), AwsRoots::Amazon);
         assert_eq!(roots(&[("AWS_ROOTS", "system")]).unwrap(), AwsRoots::System);
         assert!(roots(&[("AWS_ROOTS", "any")]).is_err());

@@ -265,3 +265,52 @@ fn credentials_of_role() -> Credentials {
     let session = Some(var("AWS_SESSION_TOKEN")).filter(|token| !token.is_empty());
     Credentials::new(var("AWS_ACCESS_KEY_ID"), var("AWS_SECRET_ACCESS_KEY"), session, None, "lambda")
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        net::TcpListener,
+        time::{Instant, timeout},
+    };
+
+    use super::*;
+
+    fn at(port: u16) -> Environment {
+        let settings = [
+            ("TABLE_NAME", "t".to_owned()),
+            ("SECRET_ID", "s".to_owned()),
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+        ];
+        let of = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let credentials = Credentials::new("id", "key", None, None, "tests");
+        Environment::new(Config::from_lookup(of).unwrap(), credentials, Arc::new(SystemClock))
+    }
+
+    #[tokio::test]
+    async fn a_start_connects_for_what_was_asked_for_and_waits_no_longer_than_it_may() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let environment = at(listener.local_addr().unwrap().port());
+        environment.warm_up().await;
+        let nobody = timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(nobody.is_err(), "nothing was asked for");
+
+        let (_table, _secrets) = (environment.table(), environment.secrets());
+        let begun = Instant::now();
+        // Connections are taken, and nothing is ever said on them.
+        let both = async { (listener.accept().await.unwrap(), listener.accept().await.unwrap()) };
+        let (_both, ()) = tokio::join!(both, environment.warm_up());
+        assert!(begun.elapsed() < WARM_UP * 2, "{:?}", begun.elapsed());
+        let begun = Instant::now();
+        environment.warm_up().await;
+        assert!(begun.elapsed() < WARM_UP / 2, "once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_start_goes_on_where_nobody_listens() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let environment = at(port);
+        let secrets = environment.secrets();
+        environment.warm_up().await;
+        assert!(secrets.get().await.is_err(), "what failed is tried again, and reported where it is needed");
+    }
+}

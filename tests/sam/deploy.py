@@ -88,7 +88,7 @@ class Check:
         self.is_("stream", table["StreamSpecification"], {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
         self.is_("key of the table", table["SSEDescription"]["KMSMasterKeyArn"], self.key_arn())
         indexes = {index["IndexName"]: index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]}
-        self.is_("indexes", indexes, {"by_channel": "ALL", "by_company": "ALL", "changes": "INCLUDE", "due": "KEYS_ONLY"})
+        self.is_("indexes", indexes, {"by_channel": "INCLUDE", "by_company": "INCLUDE", "changes": "INCLUDE", "due": "KEYS_ONLY"})
         backups = client.describe_continuous_backups(TableName=self.ids["Table"])["ContinuousBackupsDescription"]
         self.is_("recovery", backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"], "ENABLED")
         ttl = client.describe_time_to_live(TableName=self.ids["Table"])["TimeToLiveDescription"]

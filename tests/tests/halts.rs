@@ -158,7 +158,7 @@ async fn a_rate_limit_in_the_way_of_who_asks_does_not_hold_the_others_for_ever()
     assert_eq!((world.texts("Customer 2"), halt(&world).await), (vec!["hello".to_owned()], None));
     assert_eq!(world.texts("Customer 1").last().map(String::as_str), Some("hello"));
     let table = world.bundle.environment().table();
-    let all = table.conversations_of_company(DEMO_COMPANY, None, 100).await.unwrap().items;
+    let all = world.in_full(table.conversations_of_company(DEMO_COMPANY, None, 100).await.unwrap().items).await;
     assert!(all.len() == 2 && all.iter().all(|found| found.outbox.is_empty() && found.pause.is_none()), "{all:?}");
 }
 

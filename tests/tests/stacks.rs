@@ -37,6 +37,7 @@ fn crates(function: &str) -> Vec<String> {
 
 #[test]
 fn functions_are_built_from_what_they_need() {
+    let mut seen = BTreeSet::new();
     for function in NAMES {
         let crates = crates(function);
         assert!(crates.iter().any(|name| name == "lambda_runtime"), "{function}: this test reads the tree rightly");
@@ -47,6 +48,8 @@ fn functions_are_built_from_what_they_need() {
         for once in ONCE {
             let versions = crates.iter().filter(|name| *name == once).count();
             assert!(versions <= 1, "{function} is built from {versions} versions of {once}");
+            seen.extend((versions == 1).then_some(once));
         }
     }
+    assert_eq!(seen, BTreeSet::from(ONCE), "each of them is in some function");
 }

@@ -69,7 +69,8 @@ impl Table {
         Self { client, name }
     }
 
-    /// Connects, by a request for an item that there never is. Its answer does not matter.
+    /// Connects, by a request for an item that there never is. Its answer does not matter: a role that may read no single items is
+    /// refused over a connection that is there then.
     pub async fn connect(&self) {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(keys::Key::of_nothing().attributes()));
         drop(request.send().await);

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use local::{
     host,
-    simulators::{graph::Incoming, pipedrive::Storm, whatsapp_number},
+    simulators::{
+        graph::Incoming,
+        pipedrive::{DEMO_COMPANY, Storm},
+        whatsapp_number,
+    },
     template::{self, Template},
 };
 use pigeonpost_tests::{
@@ -28,6 +32,10 @@ const CUSTOMERS: usize = 10;
 const IN_A_ROW: usize = 5;
 /// Rounds of a schedule that has nothing to do.
 const IDLE: usize = 20;
+/// Rounds until the last notes of a day are written.
+const END: usize = 40;
+/// What customers write.
+const TEXT: &str = "Is the blue one still there, and could it be in Hamburg by Friday?";
 
 /// The name of a row that sums up its kind.
 pub const ALL: &str = "all";
@@ -79,8 +87,9 @@ pub async fn measure(options: &Options) -> Result<Table, BenchError> {
         title: "What a message consumes, and what a million cost",
         about: format!(
             "{messages} messages each way, of {CUSTOMERS} customers who have written before, {IN_A_ROW} in a row and a minute apart, \
-             one a webhook. Requests, units and bytes are counted, as the table itself counts units. Schedules that find nothing to do \
-             are not in it: they cost the same without a message. Notes are written as the company's budget of tokens allows, the last at the \
+             one a webhook. Requests, units and bytes are counted, as the table itself counts units, but for writes that it refuses. \
+             What schedules consume when they find nothing to do, storage, backups and keys are not in it: they cost the same \
+             without a message. Notes are written as the company's budget of tokens allows, the last at the \
              end of the day. Prices of {} ({}); assumed: {} ms for a request to the table and \
              {} ms for one to Pipedrive or a provider, one after the other, and {} ms of a core for a call.",
             prices.day, prices.region, prices.assumed.table_ms, prices.assumed.outside_ms, prices.assumed.core_ms
@@ -124,9 +133,10 @@ async fn travelled(
     // Notes are written some minutes later.
     pass(&world, IDLE).await;
     meter.take();
-    pass(&world, IDLE).await;
-    let idle = meter.take();
     logs.take();
+    pass(&world, IDLE).await;
+    let (idle, idle_bytes) = (meter.take(), logs.take());
+    let before = Arrived::at(&world);
     world.bundle.pipedrive().set_storm(Some(Storm::new(0, Vec::new())));
 
     let mut minutes = 0;
@@ -143,8 +153,9 @@ async fn travelled(
         // What is gathered for a note is written when the day is over.
         world.clock.advance(Duration::from_hours(24));
     }
-    minutes += IDLE;
-    pass(&world, IDLE).await;
+    minutes += END;
+    pass(&world, END).await;
+    Arrived::at(&world).since(&before).check(way, messages)?;
     let (consumed, bytes) = (meter.take(), logs.take());
     let (asked_of_pipedrive, _) = world.bundle.pipedrive().storm_hits();
     let outside = |function| match (way, function) {
@@ -157,22 +168,60 @@ async fn travelled(
         .into_iter()
         .map(|(function, consumed)| {
             let idle = idle.get(function).cloned().unwrap_or_default();
-            let bytes = bytes.get(function).copied().unwrap_or_default();
+            let bytes_of = |all: &BTreeMap<_, usize>| count(all.get(function).copied().unwrap_or_default());
             let mut needs = needs(&consumed, (&idle, rounds), messages);
             needs.http = if deployed.get(function).is_some_and(|deployed| deployed.http) { needs.calls } else { 0.0 };
             needs.outside_requests = count(outside(function)) / count(messages);
-            needs.log_bytes = count(bytes) / count(messages);
+            needs.log_bytes = (bytes_of(&bytes) - bytes_of(&idle_bytes) * rounds).max(0.0) / count(messages);
             (function, needs)
         })
-        .filter(|(_, needs)| needs.calls > 0.0)
+        .filter(|(_, needs)| needs.calls > 0.0 || needs.table_requests > 0.0 || needs.written > 0.0)
         .collect())
+}
+
+/// What came to where it should.
+struct Arrived {
+    /// Messages that Pipedrive's inbox was told of.
+    pushed: usize,
+    /// Messages that the provider took.
+    sent: usize,
+    /// Messages in notes.
+    noted: usize,
+}
+
+impl Arrived {
+    fn at(world: &World) -> Self {
+        let pipedrive = world.bundle.pipedrive();
+        let notes = pipedrive.notes(DEMO_COMPANY);
+        Self {
+            pushed: pipedrive.pushed_count(),
+            sent: world.bundle.graph().sent().len(),
+            noted: notes.iter().filter(|note| !note.is_deleted).map(|note| note.content.matches(TEXT).count()).sum(),
+        }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self { pushed: self.pushed - before.pushed, sent: self.sent - before.sent, noted: self.noted - before.noted }
+    }
+
+    /// All messages of the way must have come to its end: what a part of them cost would look cheap.
+    fn check(&self, way: Way, messages: usize) -> Result<(), BenchError> {
+        let arrived = match way {
+            Way::ChannelsIn => self.pushed,
+            Way::ChannelsOut => self.sent,
+            Way::RecordsIn => self.noted,
+        };
+        if arrived >= messages {
+            return Ok(());
+        }
+        Err(BenchError::unexpected(way.name(), format!("{arrived} of {messages} messages arrived")))
+    }
 }
 
 /// A customer writes, in a webhook of its own.
 async fn writes(world: &World, customer: usize) {
     let (number, from, name) = (whatsapp_number(), phone(customer), name(customer));
-    let text = "Is the blue one still there, and could it be in Hamburg by Friday?";
-    world.store(&[Incoming { number: &number.id, from: &from, name: &name, text, at: world.clock.now() }]).await;
+    world.store(&[Incoming { number: &number.id, from: &from, name: &name, text: TEXT, at: world.clock.now() }]).await;
 }
 
 /// A salesperson answers in Pipedrive's inbox.

@@ -21,7 +21,7 @@ pub fn of(tables: &[Table]) -> Vec<Goal> {
         worst(tables, "init of the others, over an empty function's", ("functions", "init / floor"), 3.0, &others),
         worst(tables, "zip of endpoints that only read, MB", ("functions", "zip MB"), 2.5, &reads),
         worst(tables, "zip of any, MB", ("functions", "zip MB"), 3.5, &any),
-        worst(tables, "processor time that TLS adds until the ClientHello, ms", ("functions", "ClientHello CPU ms"), 1.0, &any),
+        worst(tables, "processor time of the ClientHellos, ms", ("functions", "ClientHello CPU ms"), 1.0, &any),
         worst(tables, "30 conversations with 30 messages, over the bare calls", ("latency", "p50 / bare"), 1.15, &list),
         worst(tables, "time with the most in the table, over the least", ("growth", "largest / smallest"), 1.5, &all),
         worst(tables, "a million messages in and delivered by channels, US$", ("cost", "total $/M"), 8.0, &way_in),

@@ -67,7 +67,7 @@ pub async fn measure(options: &Options) -> Result<Table, BenchError> {
         first.iter().zip(middle).zip(last).map(|((first, middle), last)| row(first, middle, last)).collect::<Result<_, _>>()?;
     let about = format!(
         "{calls} calls each, with {}, {} and {} messages in the conversation and as many conversations in the channel, all but \
-         a few written past the functions. Lists are asked for {LIMIT} entries. The ratio should be 1 but for what the \
+         a few written past the functions; while messages come in, the conversation grows by as many. Lists are asked for {LIMIT} entries. The ratio should be 1 but for what the \
          embedded table itself takes longer in a larger file. Each size has the same number of requests to it, otherwise there \
          are no figures.",
         sizes[0], sizes[1], sizes[2]

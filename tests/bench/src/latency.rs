@@ -81,7 +81,8 @@ pub async fn measure(options: &Options) -> Result<Table, BenchError> {
          conversations of {SIZE} messages, which is what get-conversations answers. Bare: the same requests to the table, side \
          by side where the function asks side by side, sent by the SDK alone, which parses the answers and drops them. \
          Function and bare calls take turns, each on a thread of its own, the table on another; those of post-message go to a \
-         copy of the table, and are not all that it waits for: it calls the provider too. delete-channel-by-id is not here, \
+         copy of the table, and are not all that it waits for: it calls the provider too, and its requests are recorded \
+         meanwhile. delete-channel-by-id is not here, \
          since a channel is deleted once."
     );
     let title = "How fast endpoints answer";

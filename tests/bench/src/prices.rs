@@ -50,7 +50,7 @@ pub struct Assumed {
     pub table_ms: f64,
     /// How long Pipedrive or a provider takes to answer, in ms.
     pub outside_ms: f64,
-    /// What a call of a function takes of a whole core, in ms: more than was measured of any.
+    /// What a call of a function takes of a whole core, in ms: more than the table of the flow says of messages by channels.
     pub core_ms: f64,
     /// A line of the HttpApi's log.
     pub access_log_bytes: f64,

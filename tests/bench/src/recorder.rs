@@ -1,5 +1,5 @@
 //! Keeps what a function asks its table, and what waited for what; and sends it again, by the SDK alone. That is the floor of a
-//! function: no program that asks the same can do less.
+//! function: a program that asks the same can hardly do less.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -48,7 +48,7 @@ impl Stage {
         Ok(Self { world, environment, recorder, functions: Apart::start("functions")?, bare: Apart::start("bare")? })
     }
 
-    /// A function, started as Lambda starts it.
+    /// A function, started as Lambda starts it, but that the functions of a stage share their way to the table.
     pub(crate) async fn start<F: Send + Sync + 'static>(&self, new: fn(&Environment) -> F) -> Result<Arc<F>, BenchError> {
         let environment = self.environment.as_one_function();
         let start = move || async move {

@@ -1,14 +1,57 @@
 //! Lists: complete, newest first, without gaps or repeats, whatever happens between two pages.
 
 use shared::{
-    inbox::ports::{ChannelStore, InboxReader, ReceiveStore},
+    inbox::ports::{ChannelStore, InboxReader, InboxWriter, ReceiveStore},
     model::{
+        content::FileKind,
+        conversation::{Conversation, ConversationState, Glimpse, Outbox, Pause, Stamp},
         cursor::{ConversationCursor, MessageCursor},
-        ids::{ChannelId, CompanyId, ConversationId},
+        ids::{ChannelId, CompanyId, ConversationId, DealId, PersonId},
+        message::Direction,
+        record::{Link, Records},
     },
 };
 
 use crate::store::fixture::*;
+
+#[tokio::test]
+async fn lists_have_all_of_a_conversation_but_what_is_owed() {
+    let f = fixture();
+    let empty = conversation(&ChannelId::new(COMPANY), &["phone:1", "user:A"]);
+    let place = incoming(&empty, "1", 5).id.place();
+    let records = Records { person: Some(PersonId(1)), deal: Some(DealId(2)), lead: None };
+    // With nothing left out that a conversation can have: a list without it would show less than there is.
+    let full = Conversation {
+        state: ConversationState::Closed,
+        link: "https://chat.example/1".to_owned(),
+        last_at: at(5),
+        unread: 3,
+        reply_by: Some(at(86_400)),
+        outbox: Outbox::from([(place.clone(), Stamp(7))]),
+        pause: Some(Pause::Held { since: at(6), reason: reason("needs_reconnect") }),
+        record: Link { records, owner: Some(USER), looked_at: Some(at(4)), revision: 2, ..Link::default() },
+        last: Some(Glimpse {
+            place,
+            direction: Direction::In,
+            text: "text of 1".to_owned(),
+            file: Some(FileKind::Image),
+            deleted: false,
+        }),
+        changed_at: Some(at(6)),
+        answered_by: Some(USER),
+        ..empty
+    };
+    assert!(f.table.begin_conversation(&full, None).await.unwrap());
+    let stored = InboxReader::conversation(&f.table, &full.id).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&full));
+    let listed = Conversation { outbox: Outbox::new(), pause: None, ..full };
+    let of_channel = f.table.conversations(&listed.channel, None, 10).await.unwrap().items;
+    let of_company = f.table.conversations_of_company(COMPANY, None, 10).await.unwrap().items;
+    let changed = f.table.changed_conversations(COMPANY, at(0), 10).await.unwrap();
+    for list in [of_channel, of_company, changed] {
+        assert_eq!(list, std::slice::from_ref(&listed));
+    }
+}
 
 #[tokio::test]
 async fn two_hundred_and_fifty_conversations_in_pages() {

@@ -167,10 +167,11 @@ fn tables(measured: &[(&str, Size, Starts, Work)], counts: bool) -> Vec<Table> {
         about: format!(
             "Each function's release binary; `floor` is Lambda's runtime with an empty answer. Zip: deflated at level 9. Init: from exec \
              to the first question for an invocation, with connections and secret, beside an AWS on this machine that answers at once \
-             without TLS; median of starts that take turns with the floor's. ClientHello: what TLS adds to the processor time until a \
-             function waits for AWS's first answer; none for those that do not connect. Memory after warm invocations, instructions of a \
+             without TLS; median of starts that take turns with the floor's. ClientHello: what a first \
+             word by TLS takes of the processor more than one without, at the table and at the secret; the TLS configuration is made \
+             either way, as part of init; none for those that do not connect. Memory after warm invocations, instructions of a \
              warm one by callgrind: the manifest's endpoints, `provider-webhook` (another message each time) and `deliver` on a table \
-             with {CONVERSATIONS} conversations of {MESSAGES} messages, the others by their sample events.{valgrind}"
+             with {CONVERSATIONS} conversations of {MESSAGES} messages, the others by their sample events, of which most end early on an empty table.{valgrind}"
         ),
         of: "function",
         columns: vec![

@@ -35,7 +35,7 @@ pub(crate) async fn init(binary: &Binary, aws: &Aws) -> Result<Start, BenchError
 }
 
 /// How much more of the processor a function has used when it has said hello by TLS than when it has sent a request without: the
-/// difference of the medians, in milliseconds. None if it connects to nothing while it starts.
+/// difference of the medians, in milliseconds. The TLS configuration is made either way. None if it connects to nothing while it starts.
 pub(crate) async fn hello(binary: &Binary, times: usize) -> Result<Option<f64>, BenchError> {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..times {
@@ -79,7 +79,7 @@ async fn connected(binary: &Binary, scheme: Scheme) -> Result<Option<f64>, Bench
     let port = listener.local_addr().map_err(failed())?.port();
     // By a name, as AWS has names.
     let url = format!("{}://localhost:{port}", scheme.name());
-    // As at AWS's own endpoints: at another one the machine's authorities would be believed, which takes longer.
+    // As at AWS's own endpoints: at another one the machine's authorities would be believed.
     let settings = vec![("AWS_ENDPOINT_URL", url), ("AWS_ROOTS", "amazon".to_owned())];
     let mut process = Process::start(&binary.name, Command::new(&binary.path), &settings).await?;
     let mut connection = tokio::select! {

@@ -297,8 +297,9 @@ mod tests {
         let (_table, _secrets) = (environment.table(), environment.secrets());
         let begun = Instant::now();
         // Connections are taken, and nothing is ever said on them.
-        let both = async { (listener.accept().await.unwrap(), listener.accept().await.unwrap()) };
-        let (_both, ()) = tokio::join!(both, environment.warm_up());
+        let both = timeout(WARM_UP, async { (listener.accept().await.unwrap(), listener.accept().await.unwrap()) });
+        let (both, ()) = tokio::join!(both, environment.warm_up());
+        assert!(both.is_ok(), "one for the table, one for the secret");
         assert!(begun.elapsed() < WARM_UP * 2, "{:?}", begun.elapsed());
         let begun = Instant::now();
         environment.warm_up().await;

@@ -7,14 +7,13 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    config::{
-        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-        interceptors::BeforeTransmitInterceptorContextRef,
-    },
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
     error::BoxError,
 };
-use shared::{environment::Environment, store::Table};
+use shared::environment::Environment;
 use tokio::task::JoinHandle;
+
+use crate::table;
 
 /// How long a closed gate holds at most. A test that forgets to open it fails then.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,17 +50,7 @@ impl Gate {
 
     /// `environment` with its table behind this gate. It blocks the thread that runs into it: use it within [`apart`].
     pub fn environment(&self, environment: &Environment) -> Environment {
-        let config = &environment.config;
-        let mut client = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .interceptor(Guard(self.0.clone()));
-        if let Some(endpoint) = &config.dynamodb_endpoint {
-            client = client.endpoint_url(endpoint);
-        }
-        let table = Table::new(aws_sdk_dynamodb::Client::from_conf(client.build()), config.table.clone());
-        environment.clone().with_table(table)
+        table::behind(environment, Guard(self.0.clone()))
     }
 
     /// Opens it for good.

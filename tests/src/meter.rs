@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_lambda_events::{dynamodb, streams::DynamoDbEventResponse};
 use aws_sdk_dynamodb::{
     config::{
-        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        ConfigBag, Intercept, RuntimeComponents,
         interceptors::{AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut},
     },
     error::BoxError,
@@ -35,8 +35,9 @@ use shared::{
     http::{HttpFunction, Request, Response},
     inbox::error::InboxError,
     start::{ScheduledFunction, StreamFunction},
-    store::Table,
 };
+
+use crate::table;
 
 /// What was consumed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,16 +72,7 @@ pub struct Meter(Arc<Mutex<BTreeMap<&'static str, Consumed>>>);
 impl Meter {
     /// `environment` with its table behind this meter.
     pub fn environment(&self, environment: &Environment) -> Environment {
-        let config = &environment.config;
-        let mut client = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .interceptor(self.clone());
-        if let Some(endpoint) = &config.dynamodb_endpoint {
-            client = client.endpoint_url(endpoint);
-        }
-        environment.clone().with_table(Table::new(aws_sdk_dynamodb::Client::from_conf(client.build()), config.table.clone()))
+        table::behind(environment, self.clone())
     }
 
     /// What was consumed since the last call of this, by function; under no name what no function of a bundle asked for.

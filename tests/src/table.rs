@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Intercept, Region},
     types::AttributeValue,
 };
 use local::bundle::Bundle;
+use shared::{environment::Environment, store::Table};
 
 /// An item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -20,6 +21,20 @@ pub fn client(bundle: &Bundle) -> Client {
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(bundle.dynamodb().endpoint());
     Client::from_conf(config.build())
+}
+
+/// `environment` with `between` between the functions and their table.
+pub fn behind(environment: &Environment, between: impl Intercept + 'static) -> Environment {
+    let config = &environment.config;
+    let mut client = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .interceptor(between);
+    if let Some(endpoint) = &config.dynamodb_endpoint {
+        client = client.endpoint_url(endpoint);
+    }
+    environment.clone().with_table(Table::new(Client::from_conf(client.build()), config.table.clone()))
 }
 
 /// Every item of the bundle's table.

@@ -53,11 +53,13 @@ async fn answer(State(door): State<Door>, request: axum::extract::Request) -> Re
         let url = format!("{}{path}", door.services.of(&parts));
         // The name under which the request came is signed, so it stays.
         let request = door.client.request(parts.method.clone(), url).headers(without_connection(&parts.headers)).body(body);
-        let answer = request.send().await.map_err(io::Error::other)?;
+        // Addresses of S3 are signed.
+        let unsigned = |problem: reqwest::Error| io::Error::other(problem.without_url());
+        let answer = request.send().await.map_err(unsigned)?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = answer.status();
         *response.headers_mut() = without_connection(answer.headers());
-        *response.body_mut() = Body::from(answer.bytes().await.map_err(io::Error::other)?);
+        *response.body_mut() = Body::from(answer.bytes().await.map_err(unsigned)?);
         Ok::<_, io::Error>(response)
     };
     passed.await.unwrap_or_else(|problem| {

@@ -1,5 +1,5 @@
-//! S3 on this machine: an emulator over a folder, served over HTTP on a port of its own, so that the functions use the real
-//! SDK against it, and browsers its presigned addresses. It checks signatures and how long an address is good. Pages may
+//! S3 on this machine: an emulator over a folder, served over HTTP on a port of its own, so that the functions use their
+//! real client against it, and browsers its presigned addresses. It checks signatures and how long an address is good. Pages may
 //! PUT to it from elsewhere, as the template lets them.
 
 use std::{
@@ -51,7 +51,6 @@ impl LocalBucket {
         service.set_auth(SimpleAuth::from_single(key, secret));
         let service = HandleError::new(service.build(), failed);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(BucketError::Serve)?;
-        // A name such as localhost would make the SDK write the bucket into it.
         let endpoint = format!("http://{}", listener.local_addr().map_err(BucketError::Serve)?);
         let server = tokio::spawn(async move {
             if let Err(problem) =
@@ -112,11 +111,14 @@ async fn failed(problem: HttpError) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use aws_sdk_dynamodb::config::Credentials;
     use bytes::Bytes;
     use shared::{
+        clock::SystemClock,
+        config::Config,
+        environment::Environment,
         media::{
             bucket::{self, Bucket, ObjectHeaders, ObjectInfo, Prefix},
             s3::S3Bucket,
@@ -133,9 +135,17 @@ mod tests {
         ObjectHeaders { mime: "image/png".to_owned(), disposition: "inline; filename=\"a.png\"".to_owned() }
     }
 
-    fn client(local: &LocalBucket, secret: &str) -> S3Bucket {
+    fn client(local: &LocalBucket, secret: &str) -> Arc<S3Bucket> {
+        let settings = [
+            ("TABLE_NAME", "t"),
+            ("SECRET_ID", "s"),
+            ("MEDIA_BUCKET", BUCKET),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL_S3", local.endpoint()),
+        ];
+        let of = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let credentials = Credentials::new("key", secret, None, None, "tests");
-        S3Bucket::new(BUCKET.to_owned(), "us-east-1".to_owned(), Some(local.endpoint()), credentials)
+        Environment::new(Config::from_lookup(of).unwrap(), credentials, Arc::new(SystemClock)).bucket()
     }
 
     #[tokio::test]
@@ -198,8 +208,8 @@ mod tests {
         let local = LocalBucket::open(folder.path(), "key", "secret").await.unwrap();
         let bucket = client(&local, "secret");
         let [gone, kept] = &conversations;
-        bucket::erase_conversation(&bucket, gone).await.unwrap();
-        bucket::erase_conversation(&bucket, gone).await.unwrap();
+        bucket::erase_conversation(&*bucket, gone).await.unwrap();
+        bucket::erase_conversation(&*bucket, gone).await.unwrap();
         for (conversation, there) in [(gone, false), (kept, true)] {
             for key in keys(conversation) {
                 assert_eq!(bucket.head(&key).await.unwrap().is_some(), there, "{key:?}");

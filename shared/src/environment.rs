@@ -198,13 +198,14 @@ impl Environment {
     ///
     /// # Panics
     ///
-    /// At start-up, if `MEDIA_BUCKET` is not set.
+    /// At start-up, if `MEDIA_BUCKET` is not set, or does not make an address with the endpoint.
     #[expect(clippy::expect_used, reason = "start-up: a function that asks for the bucket can't do without")]
     pub fn bucket(&self) -> Arc<S3Bucket> {
         let name = self.config.media_bucket.clone().expect("MEDIA_BUCKET is set");
         let endpoint = self.config.s3_endpoint.as_deref();
-        let (region, credentials) = (self.config.region.clone(), self.credentials.clone());
-        Arc::new(S3Bucket::connected(name, region, endpoint, credentials, self.aws(), self.watch.clone()))
+        let (connector, watch) = (self.aws(), self.watch.clone());
+        let bucket = S3Bucket::new(name, self.config.region.clone(), endpoint, &self.credentials, connector, watch);
+        Arc::new(bucket.expect("MEDIA_BUCKET and the endpoint make an address"))
     }
 
     /// Pipedrive's API and OAuth server.

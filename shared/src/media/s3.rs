@@ -1,25 +1,39 @@
 //! Amazon S3 behind the [`Bucket`] port.
+//!
+//! Requests are signed by `rusty-s3` and sent by the SDK's own runtime, which has the time limits and tries again; the SDK's client
+//! for S3, of which this would use a twentieth, is larger than all of the bundle's own code (docs/adr/0013).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use aws_sdk_s3::{
-    Client,
-    config::{
-        BehaviorVersion, Builder, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        SharedHttpClient, SharedInterceptor,
-        timeout::{TimeoutConfig, TimeoutConfigBuilder},
-    },
-    error::SdkError,
-    operation::get_object::GetObjectError,
-    presigning::PresigningConfig,
-    primitives::ByteStream,
-    types::{Delete, ObjectIdentifier},
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, SharedHttpClient, SharedInterceptor, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_smithy_runtime::client::{
+    orchestrator::operation::Operation,
+    retries::classifiers::{HttpStatusCodeClassifier, ModeledAsRetryableClassifier, TransientErrorClassifier},
+    stalled_stream_protection::StalledStreamProtectionInterceptor,
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+};
+use aws_smithy_types::{
+    body::SdkBody,
+    byte_stream::ByteStream,
+    retry::{ErrorKind, ProvideErrorKind},
 };
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use instant_xml::FromXml;
+use rusty_s3::{
+    Bucket as Place, Credentials as Keys, S3Action, UrlStyle,
+    actions::{DeleteObjects, DeleteObjectsResponse, ListObjectsV2, ObjectIdentifier},
+};
+use url::Url;
 
 use super::bucket::{Bucket, BucketError, ObjectHeaders, ObjectInfo, Prefix};
-use crate::model::content::ObjectKey;
+use crate::{config::ConfigError, model::content::ObjectKey};
 
 const PUT: &str = "store an object";
 const GET: &str = "get an object";
@@ -28,17 +42,68 @@ const LINK: &str = "make an address";
 const UPLOAD: &str = "make an address to upload to";
 const DELETE: &str = "delete objects";
 
-/// How long one try may take: the largest file goes in seconds within a region.
+/// How long one try may take, the file up or down included: the largest goes in seconds within a region.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long all tries may take.
 const TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a request's signature is good: what S3 bears between its own clock and another's (Amazon S3, "Authenticating requests"). Such
+/// an address is given to nobody.
+const SIGNED_FOR: Duration = Duration::from_mins(15);
+/// The code of a missing object (Amazon S3, "Error responses"). A missing bucket has another.
+const NO_SUCH_KEY: &str = "NoSuchKey";
 
 /// A bucket of S3. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct S3Bucket {
-    client: Client,
-    name: String,
+    place: Arc<Place>,
+    keys: Arc<Keys>,
+    send: Operation<HttpRequest, Answer, Refused>,
+    /// Shows requests to whoever watches, if somebody does, and sends nothing.
+    show: Option<Operation<HttpRequest, Answer, Refused>>,
 }
+
+/// What S3 says to what it does.
+#[derive(Debug)]
+struct Answer {
+    headers: HeaderMap,
+    body: SdkBody,
+}
+
+/// S3 did not do it. Its message names objects, so that its code alone is kept.
+#[derive(Debug, thiserror::Error)]
+#[error("S3 answered {status} {code}")]
+struct Refused {
+    status: StatusCode,
+    code: String,
+}
+
+impl ProvideErrorKind for Refused {
+    /// Amazon S3, "Error responses", as the SDK's own client takes them: `RequestTimeout` comes with status 400.
+    fn retryable_error_kind(&self) -> Option<ErrorKind> {
+        match self.code.as_str() {
+            "SlowDown" => Some(ErrorKind::ThrottlingError),
+            "RequestTimeout" | "InternalError" => Some(ErrorKind::TransientError),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> Option<&str> {
+        Some(&self.code)
+    }
+}
+
+/// Amazon S3, "Error responses".
+#[derive(FromXml)]
+#[xml(rename = "Error")]
+struct ErrorBody {
+    #[xml(rename = "Code")]
+    code: String,
+}
+
+/// An answer that is not what S3 describes.
+#[derive(Debug, thiserror::Error)]
+#[error("S3 answered something that cannot be read")]
+struct Unreadable;
 
 /// Some objects of a batch were not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -46,59 +111,193 @@ pub struct S3Bucket {
 struct Left(usize);
 
 impl S3Bucket {
-    /// The bucket `name`; at `endpoint`, if that is not the region's own.
-    pub fn new(name: String, region: String, endpoint: Option<&str>, credentials: Credentials) -> Self {
-        Self::build(name, region, endpoint, Config::builder().credentials_provider(credentials))
-    }
-
-    /// The same, by a connector that is shared with other clients, and with every request passing by `watch`, if there is one.
-    pub fn connected(
+    /// The bucket `name`; at `endpoint`, if that is not the region's own. Requests go by a connector that is shared with other clients,
+    /// and pass by `watch`, if there is one.
+    pub fn new(
         name: String,
         region: String,
         endpoint: Option<&str>,
-        credentials: Credentials,
+        credentials: &Credentials,
         connector: SharedHttpClient,
         watch: Option<SharedInterceptor>,
-    ) -> Self {
-        let mut config = Config::builder().credentials_provider(credentials).http_client(connector);
-        if let Some(watch) = watch {
-            config.push_interceptor(watch);
-        }
-        Self::build(name, region, endpoint, config)
+    ) -> Result<Self, ConfigError> {
+        // Another endpoint than Amazon's is seldom known under a name for each bucket.
+        let (endpoint, style) = match endpoint {
+            Some(endpoint) => (endpoint.to_owned(), UrlStyle::Path),
+            None => (region_endpoint(&region), UrlStyle::VirtualHost),
+        };
+        let no_address = |_| ConfigError::Invalid { name: "AWS_ENDPOINT_URL_S3", expected: "an address" };
+        let endpoint = Url::parse(&endpoint).map_err(no_address)?;
+        let no_name = |_| ConfigError::Invalid { name: "MEDIA_BUCKET", expected: "the name of a bucket" };
+        let place = Place::new(endpoint, style, name, region).map_err(no_name)?;
+        let (key, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+        let keys = match credentials.session_token() {
+            Some(token) => Keys::new_with_token(key, secret, token),
+            None => Keys::new(key, secret),
+        };
+        let show =
+            watch.clone().map(|watch| operation(&place, http_client_fn(|_, _| SharedHttpConnector::new(Nowhere)), Some(watch)));
+        let send = operation(&place, connector, watch);
+        Ok(Self { place: Arc::new(place), keys: Arc::new(keys), send, show })
     }
 
-    fn build(name: String, region: String, endpoint: Option<&str>, config: Builder) -> Self {
-        let mut config = config
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .timeout_config(timeouts().build())
-            // A presigned address would ask every browser to say that it wants a checksum.
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            // An address to upload to would be signed with the checksum of nothing.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if let Some(endpoint) = endpoint {
-            config = config.endpoint_url(endpoint);
+    /// A request for what `action` says, signed as of now by the machine's clock, which is the one that S3 compares with its own.
+    fn request<'a, A: S3Action<'a>>(action: &A) -> http::request::Builder {
+        http::Request::builder().method(A::METHOD.to_str()).uri(action.sign(SIGNED_FOR).as_str())
+    }
+
+    /// An address by which somebody else may do what `action` says. It is good for what the role may do, so a watcher sees it too.
+    async fn address<'a, A: S3Action<'a>>(
+        &self,
+        operation: &'static str,
+        action: &A,
+        lifetime: Duration,
+    ) -> Result<String, BucketError> {
+        if let Some(show) = &self.show {
+            Self::pass(show, operation, Self::request(action), SdkBody::empty()).await?;
         }
-        Self { client: Client::from_conf(config.build()), name }
+        Ok(action.sign(lifetime).into())
+    }
+
+    /// Sends a request, several times if need be. None if there is no such object.
+    async fn ask(
+        &self,
+        operation: &'static str,
+        request: http::request::Builder,
+        body: impl Into<SdkBody>,
+    ) -> Result<Option<Answer>, BucketError> {
+        Self::pass(&self.send, operation, request, body).await
+    }
+
+    async fn pass(
+        way: &Operation<HttpRequest, Answer, Refused>,
+        operation: &'static str,
+        request: http::request::Builder,
+        body: impl Into<SdkBody>,
+    ) -> Result<Option<Answer>, BucketError> {
+        let request = request.body(body.into()).map_err(|error| other(operation, error))?;
+        let request = HttpRequest::try_from(request).map_err(|error| other(operation, error))?;
+        match way.invoke(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.as_service_error().is_some_and(|refused| refused.code == NO_SUCH_KEY) => Ok(None),
+            // The client's error without the raw response.
+            Err(error) => Err(BucketError {
+                operation,
+                source: error.into_source().unwrap_or_else(|_| "the bucket's client gave no reason".into()),
+            }),
+        }
+    }
+
+    /// The same of what cannot be missing.
+    async fn must(
+        &self,
+        operation: &'static str,
+        request: http::request::Builder,
+        body: impl Into<SdkBody>,
+    ) -> Result<Answer, BucketError> {
+        self.ask(operation, request, body).await?.ok_or_else(|| other(operation, Unreadable))
+    }
+
+    /// The names of the first thousand objects under `prefix`.
+    async fn list(&self, prefix: &Prefix) -> Result<Vec<ObjectIdentifier>, BucketError> {
+        let mut list = self.place.list_objects_v2(Some(&self.keys));
+        list.with_prefix(prefix.as_str());
+        let answer = self.must(DELETE, Self::request(&list), SdkBody::empty()).await?;
+        let list = ListObjectsV2::parse_response(&text(DELETE, answer.body).await?).map_err(|_| other(DELETE, Unreadable))?;
+        Ok(list.contents.into_iter().map(|object| ObjectIdentifier::new(object.key)).collect())
+    }
+
+    async fn delete(&self, objects: &[ObjectIdentifier]) -> Result<(), BucketError> {
+        let mut delete = DeleteObjects::new(&self.place, Some(&self.keys), objects.iter());
+        delete.set_quiet(true);
+        let (body, digest) = delete.clone().body_with_md5();
+        // Amazon's S3, unlike others, takes it from the signed headers alone.
+        delete.headers_mut().insert("content-md5", digest.clone());
+        let answer = self.must(DELETE, Self::request(&delete).header("content-md5", digest), body).await?;
+        let done = DeleteObjectsResponse::parse(&text(DELETE, answer.body).await?).map_err(|_| other(DELETE, Unreadable))?;
+        match done.errors.len() {
+            0 => Ok(()),
+            left => Err(other(DELETE, Left(left))),
+        }
     }
 }
 
-fn timeouts() -> TimeoutConfigBuilder {
-    TimeoutConfig::builder()
+/// Amazon S3's own address in a region (AWS General Reference, "Amazon S3 endpoints and quotas").
+fn region_endpoint(region: &str) -> String {
+    let domain = match region.split('-').next() {
+        Some("cn") => "amazonaws.com.cn",
+        Some("eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
+    };
+    format!("https://s3.{region}.{domain}")
+}
+
+/// Says yes to everything.
+#[derive(Debug)]
+struct Nowhere;
+
+impl HttpConnector for Nowhere {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(StatusCode::OK.into(), SdkBody::empty())))
+    }
+}
+
+/// What sends requests to `place`, by the SDK's rules.
+fn operation(
+    place: &Place,
+    connector: SharedHttpClient,
+    watch: Option<SharedInterceptor>,
+) -> Operation<HttpRequest, Answer, Refused> {
+    let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(TIMEOUT)
+        .operation_timeout(TIMEOUT);
+    let mut operation = Operation::builder()
+        .service_name("s3")
+        .operation_name("request")
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(connector)
+        // Requests bring the path, which has the bucket where the host has not.
+        .endpoint_url(&place.base_url().origin().ascii_serialization())
+        // They are signed before.
+        .no_auth()
+        .standard_retry(&RetryConfig::standard())
+        .retry_classifier(ModeledAsRetryableClassifier::<Refused>::new())
+        .retry_classifier(TransientErrorClassifier::<Refused>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .with_connection_poisoning()
+        .interceptor(StalledStreamProtectionInterceptor::default())
+        .timeout_config(timeouts.build());
+    if let Some(watch) = watch {
+        operation = operation.interceptor(watch);
+    }
+    operation.serializer(Ok).deserializer(read).build()
 }
 
-/// The client gave up. Its own error is kept without the raw response.
-fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> BucketError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    move |error| BucketError {
-        operation,
-        source: error.into_source().unwrap_or_else(|_| "the bucket's client gave no reason".into()),
+fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
+    let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !status.is_success() {
+        return Err(OrchestratorError::operation(Refused { status, code: code(status, response.body().bytes()) }));
+    }
+    // It is in memory by now, and shared.
+    let body = response.body().try_clone().ok_or_else(|| OrchestratorError::other(Unreadable))?;
+    let headers = [header::CONTENT_TYPE, header::CONTENT_DISPOSITION, header::CONTENT_LENGTH];
+    let headers = headers.into_iter().filter_map(|name| {
+        let value = response.headers().get(name.as_str())?.parse().ok()?;
+        Some((name, value))
+    });
+    Ok(Answer { headers: headers.collect(), body })
+}
+
+/// Why S3 refused. Where nothing is said, as in answers to HEAD, 404 means that there is no such object.
+fn code(status: StatusCode, body: Option<&[u8]>) -> String {
+    match body.filter(|body| !body.is_empty()) {
+        Some(body) => std::str::from_utf8(body)
+            .ok()
+            .and_then(|body| instant_xml::from_str(body).ok())
+            .map_or_else(String::new, |ErrorBody { code }| code),
+        None if status == StatusCode::NOT_FOUND => NO_SUCH_KEY.to_owned(),
+        None => String::new(),
     }
 }
 
@@ -106,78 +305,218 @@ fn other(operation: &'static str, source: impl std::error::Error + Send + Sync +
     BucketError { operation, source: Box::new(source) }
 }
 
+async fn collect(operation: &'static str, body: SdkBody) -> Result<Bytes, BucketError> {
+    Ok(ByteStream::new(body).collect().await.map_err(|error| other(operation, error))?.into_bytes())
+}
+
+async fn text(operation: &'static str, body: SdkBody) -> Result<String, BucketError> {
+    String::from_utf8(collect(operation, body).await?.into()).map_err(|_| other(operation, Unreadable))
+}
+
 #[async_trait]
 impl Bucket for S3Bucket {
     async fn put(&self, key: &ObjectKey, bytes: Bytes, headers: &ObjectHeaders) -> Result<(), BucketError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(&key.0)
-            .content_type(&headers.mime)
-            .content_disposition(&headers.disposition)
-            .body(ByteStream::from(bytes));
-        put.send().await.map(drop).map_err(failed(PUT))
+        let mut put = self.place.put_object(Some(&self.keys), &key.0);
+        put.headers_mut().insert("content-type", headers.mime.as_str());
+        put.headers_mut().insert("content-disposition", headers.disposition.as_str());
+        let request = Self::request(&put)
+            .header(header::CONTENT_TYPE, &headers.mime)
+            .header(header::CONTENT_DISPOSITION, &headers.disposition)
+            // Of an empty file nothing else would tell its size, and S3 wants to know.
+            .header(header::CONTENT_LENGTH, bytes.len());
+        self.must(PUT, request, bytes).await.map(drop)
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, BucketError> {
-        match self.client.get_object().bucket(&self.name).key(&key.0).send().await {
-            Ok(object) => Ok(Some(object.body.collect().await.map_err(|error| other(GET, error))?.into_bytes())),
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
-            Err(error) => Err(failed(GET)(error)),
+        let get = self.place.get_object(Some(&self.keys), &key.0);
+        match self.ask(GET, Self::request(&get), SdkBody::empty()).await? {
+            Some(answer) => collect(GET, answer.body).await.map(Some),
+            None => Ok(None),
         }
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, BucketError> {
-        match self.client.head_object().bucket(&self.name).key(&key.0).send().await {
-            Ok(object) => Ok(Some(ObjectInfo {
+        let head = self.place.head_object(Some(&self.keys), &key.0);
+        let answer = self.ask(HEAD, Self::request(&head), SdkBody::empty()).await?;
+        Ok(answer.map(|Answer { headers, .. }| {
+            let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            ObjectInfo {
                 headers: ObjectHeaders {
-                    mime: object.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
-                    disposition: object.content_disposition.unwrap_or_else(|| "attachment".to_owned()),
+                    mime: said(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
+                    disposition: said(header::CONTENT_DISPOSITION).unwrap_or("attachment").to_owned(),
                 },
-                size: object.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
-            })),
-            // An answer to HEAD has no body to name the error: 404 alone says it.
-            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 404) => Ok(None),
-            Err(error) => Err(failed(HEAD)(error)),
-        }
+                size: said(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0),
+            }
+        }))
     }
 
     async fn link(&self, key: &ObjectKey, lifetime: Duration) -> Result<String, BucketError> {
-        let config = PresigningConfig::expires_in(lifetime).map_err(|error| other(LINK, error))?;
-        let request = self.client.get_object().bucket(&self.name).key(&key.0).presigned(config);
-        Ok(request.await.map_err(failed(LINK))?.uri().to_owned())
+        self.address(LINK, &self.place.get_object(Some(&self.keys), &key.0), lifetime).await
     }
 
     async fn upload_link(&self, key: &ObjectKey, mime: &str, size: u64, lifetime: Duration) -> Result<String, BucketError> {
-        let config = PresigningConfig::expires_in(lifetime).map_err(|error| other(UPLOAD, error))?;
-        let size = i64::try_from(size).map_err(|error| other(UPLOAD, error))?;
-        // Both become headers that the signature covers, so S3 refuses another type or another size.
-        let put = self.client.put_object().bucket(&self.name).key(&key.0).content_type(mime).content_length(size);
-        Ok(put.presigned(config).await.map_err(failed(UPLOAD))?.uri().to_owned())
+        let mut put = self.place.put_object(Some(&self.keys), &key.0);
+        // The signature covers both, so S3 refuses another type or another size.
+        put.headers_mut().insert("content-type", mime);
+        put.headers_mut().insert("content-length", size.to_string());
+        self.address(UPLOAD, &put, lifetime).await
     }
 
     async fn delete_under(&self, prefix: &Prefix) -> Result<(), BucketError> {
         // What was listed is gone afterwards, so the next list begins anew. A thousand at most, like one deletion.
         loop {
-            let list = self.client.list_objects_v2().bucket(&self.name).prefix(prefix.as_str());
-            let found = list.send().await.map_err(failed(DELETE))?.contents.unwrap_or_default();
-            let objects = found
-                .into_iter()
-                .filter_map(|object| object.key)
-                .map(|key| ObjectIdentifier::builder().key(key).build())
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| other(DELETE, error))?;
-            if objects.is_empty() {
-                return Ok(());
-            }
-            let delete =
-                Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|error| other(DELETE, error))?;
-            let answer = self.client.delete_objects().bucket(&self.name).delete(delete).send().await.map_err(failed(DELETE))?;
-            match answer.errors.unwrap_or_default().len() {
-                0 => {}
-                left => return Err(other(DELETE, Left(left))),
+            match self.list(prefix).await?.as_slice() {
+                [] => return Ok(()),
+                objects => self.delete(objects).await?,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, error::Error, sync::Mutex};
+
+    use axum::{
+        Router,
+        extract::{Request, State},
+    };
+
+    use super::*;
+    use crate::{config::AwsRoots, http::aws::shared_client};
+
+    /// Answers to come, and requests that came.
+    #[derive(Default)]
+    struct Seen {
+        answers: Mutex<VecDeque<(StatusCode, &'static str)>>,
+        requests: Mutex<Vec<http::request::Parts>>,
+    }
+
+    const KEY: &str = "files/secret-conversation/0";
+
+    fn bucket(region: &str, endpoint: Option<&str>) -> S3Bucket {
+        let credentials = Credentials::new("id", "secret", Some("token".to_owned()), None, "tests");
+        S3Bucket::new("b".to_owned(), region.to_owned(), endpoint, &credentials, shared_client(AwsRoots::System), None).unwrap()
+    }
+
+    /// A bucket that answers these one after the other, and 500 afterwards.
+    async fn answering(answers: &[(u16, &'static str)]) -> (S3Bucket, Arc<Seen>) {
+        let answers = answers.iter().map(|(status, body)| (StatusCode::from_u16(*status).unwrap(), *body)).collect();
+        let seen = Arc::new(Seen { answers: Mutex::new(answers), requests: Mutex::default() });
+        let next = |State(seen): State<Arc<Seen>>, request: Request| async move {
+            seen.requests.lock().unwrap().push(request.into_parts().0);
+            seen.answers.lock().unwrap().pop_front().unwrap_or((StatusCode::INTERNAL_SERVER_ERROR, ""))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(next).with_state(seen.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (bucket("us-east-1", Some(&endpoint)), seen)
+    }
+
+    fn query(url: &Url, name: &str) -> Option<String> {
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    fn key() -> ObjectKey {
+        ObjectKey(KEY.to_owned())
+    }
+
+    #[tokio::test]
+    async fn what_s3_could_not_do_is_tried_again() {
+        let (bucket, seen) = answering(&[
+            (503, "<Error><Code>SlowDown</Code></Error>"),
+            (400, "<Error><Code>RequestTimeout</Code></Error>"),
+            (200, "hello"),
+        ])
+        .await;
+        assert_eq!(bucket.get(&key()).await.unwrap(), Some(Bytes::from("hello")));
+        assert_eq!(seen.requests.lock().unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_s3_refuses_is_told_by_its_code_alone() {
+        let denied = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>\
+            <Message>files/secret-conversation/0</Message><RequestId>1</RequestId></Error>";
+        let (bucket, seen) = answering(&[(403, denied), (200, "")]).await;
+        let error = bucket.put(&key(), Bytes::from("x"), &headers()).await.unwrap_err();
+        let said = format!("{error}: {}, {error:?}", error.source().unwrap());
+        assert!(said.starts_with("the bucket failed to store an object: S3 answered 403 Forbidden AccessDenied"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+        assert_eq!(seen.requests.lock().unwrap().len(), 1, "it would refuse it again");
+    }
+
+    #[tokio::test]
+    async fn a_missing_object_is_none_and_a_missing_bucket_an_error() {
+        let missing = |code| (404, code);
+        let (bucket, _) = answering(&[
+            missing("<Error><Code>NoSuchKey</Code></Error>"),
+            missing("<Error><Code>NoSuchBucket</Code></Error>"),
+            missing("<html>"),
+            (204, ""),
+        ])
+        .await;
+        assert_eq!(bucket.get(&key()).await.unwrap(), None);
+        assert!(bucket.get(&key()).await.is_err());
+        assert!(bucket.get(&key()).await.is_err());
+        let list = bucket.delete_under(&Prefix::message(&message())).await.unwrap_err();
+        assert_eq!(list.source().unwrap().to_string(), "S3 answered something that cannot be read");
+    }
+
+    /// What Amazon's S3 insists on and the embedded one does not.
+    #[tokio::test]
+    async fn requests_are_what_amazon_takes() {
+        let listed = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><EncodingType>url</EncodingType>\
+            <IsTruncated>false</IsTruncated><Contents><Key>files/a+b</Key></Contents></ListBucketResult>";
+        let deleted = "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"></DeleteResult>";
+        let nothing = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>false</IsTruncated>\
+            </ListBucketResult>";
+        let (bucket, seen) = answering(&[(200, ""), (200, listed), (200, deleted), (200, nothing)]).await;
+        bucket.put(&key(), Bytes::new(), &headers()).await.unwrap();
+        bucket.delete_under(&Prefix::message(&message())).await.unwrap();
+        let requests = seen.requests.lock().unwrap();
+        let [put, _, delete, _] = requests.as_slice() else { panic!("{requests:?}") };
+        assert_eq!((put.method.as_str(), put.uri.path()), ("PUT", format!("/b/{KEY}").as_str()));
+        assert_eq!(put.headers["content-length"], "0", "else it says MissingContentLength");
+        for (request, headers) in [(put, "content-disposition;content-type;host"), (delete, "content-md5;host")] {
+            let url = Url::parse(&format!("http://h{}", request.uri)).unwrap();
+            assert_eq!(query(&url, "X-Amz-SignedHeaders").as_deref(), Some(headers), "else it says AccessDenied");
+            for name in headers.split(';') {
+                assert!(request.headers.contains_key(name), "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_are_the_regions_own() {
+        for (region, host) in [
+            ("eu-central-1", "b.s3.eu-central-1.amazonaws.com"),
+            ("us-gov-west-1", "b.s3.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "b.s3.cn-north-1.amazonaws.com.cn"),
+            ("eusc-de-east-1", "b.s3.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            let link = bucket(region, None).link(&key(), Duration::from_mins(5)).await.unwrap();
+            let url = Url::parse(&link).unwrap();
+            assert_eq!((url.host_str(), url.path()), (Some(host), format!("/{KEY}").as_str()));
+            assert_eq!(query(&url, "X-Amz-Expires").as_deref(), Some("300"));
+            assert_eq!(query(&url, "X-Amz-Security-Token").as_deref(), Some("token"), "the role's credentials are temporary");
+        }
+        let none = S3Bucket::new(
+            "b".to_owned(),
+            "eu-central-1".to_owned(),
+            Some("nowhere"),
+            &Credentials::new("id", "secret", None, None, "tests"),
+            shared_client(AwsRoots::System),
+            None,
+        );
+        assert!(none.is_err());
+    }
+
+    fn headers() -> ObjectHeaders {
+        ObjectHeaders { mime: "image/png".to_owned(), disposition: "inline".to_owned() }
+    }
+
+    fn message() -> crate::model::ids::MessageId {
+        crate::model::ids::ConversationId::new().message(&crate::model::ids::Place::parse(&"0".repeat(24)).unwrap())
     }
 }

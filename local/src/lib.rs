@@ -7,7 +7,6 @@
 pub mod aws;
 pub mod bucket;
 pub mod bundle;
-pub mod clock;
 pub mod data;
 pub mod demo;
 pub mod dynamodb;
@@ -18,8 +17,8 @@ pub mod owner;
 pub mod schedules;
 pub mod secrets;
 pub mod server;
-pub mod simulators;
 pub mod stream;
 pub mod template;
 
+pub use ::simulators::{self, clock};
 pub use bundle::{Bundle, BundleOptions};

@@ -22,7 +22,7 @@ trap finish EXIT
 
 if [ -z "${BASE_URL:-}" ]; then
   start_local
-  # What the simulators are set up with: local/src/simulators/mod.rs.
+  # What the simulators are set up with: local/simulators/src/lib.rs.
   PIPEDRIVE_CLIENT_ID=local-client-id
   PIPEDRIVE_CLIENT_SECRET=local-client-secret-0123456789abcdef
   CHANNEL_ID=$(curl -fsS "$BASE_URL/sim/pipedrive/inbox.json" | grep -oE 'ch_[0-9]+_[0-9a-v]{20}' | head -n 1 || true)

@@ -2,7 +2,7 @@
 # and server, its process id. It keeps its data and its log below $work.
 start_local() {
   # With everything that the tests are built with: alone, it would have other features, and most of it be compiled anew.
-  cargo build --locked --quiet --workspace --bin local --tests
+  cargo build --profile test --locked --quiet --workspace --bin local --tests
   "${CARGO_TARGET_DIR:-$PWD/target}/${CARGO_BUILD_TARGET:-}/debug/local" --port 0 --data "$work/data" >"$work/local.log" 2>&1 &
   server=$!
   for _ in $(seq 600); do

@@ -48,7 +48,7 @@ await() { # pattern, log, pid, seconds
 free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 say "all functions, with what the tests built"
-cargo build --locked --quiet --workspace --bins --tests
+cargo build --profile test --locked --quiet --workspace --bins --tests
 "$python" release/assemble.py template.yaml "$built/{}" "$work/build"
 
 say "sam deploy of the whole template into an emulator, in the background"

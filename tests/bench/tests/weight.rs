@@ -19,8 +19,8 @@ type Ceiling = (&'static str, f64, &'static [&'static str], &'static [&'static s
 
 const CEILINGS: [Ceiling; 3] = [
     ("manifest", 1.3e6, &[], &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS]),
-    ("get-conversations", 2.9e6, &[DYNAMODB, SECRETS, TLS], &[S3, OUTSIDE, ZONES]),
-    ("deliver", 4.8e6, &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS], &[]),
+    ("get-conversations", 2.85e6, &[DYNAMODB, SECRETS, TLS], &[S3, OUTSIDE, ZONES]),
+    ("deliver", 3.9e6, &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS], &[]),
 ];
 
 #[tokio::test]

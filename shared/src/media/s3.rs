@@ -1,7 +1,7 @@
 //! Amazon S3 behind the [`Bucket`] port.
 //!
 //! Requests are signed by `rusty-s3` and sent by the SDK's own runtime, which has the time limits and tries again; the SDK's client
-//! for S3, of which this would use a twentieth, is larger than all of the bundle's own code (docs/adr/0013).
+//! for S3, of which this would use a twentieth, is 0.8 MB of a package (docs/adr/0013).
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +18,14 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
 };
+use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::{
     body::SdkBody,
     byte_stream::ByteStream,
     retry::{ErrorKind, ProvideErrorKind},
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use instant_xml::FromXml;
 use rusty_s3::{
     Bucket as Place, Credentials as Keys, S3Action, UrlStyle,
@@ -51,6 +52,7 @@ const TIMEOUT: Duration = Duration::from_secs(45);
 const SIGNED_FOR: Duration = Duration::from_mins(15);
 /// The code of a missing object (Amazon S3, "Error responses"). A missing bucket has another.
 const NO_SUCH_KEY: &str = "NoSuchKey";
+const NOT_FOUND: u16 = 404;
 
 /// A bucket of S3. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,7 +67,7 @@ pub struct S3Bucket {
 /// What S3 says to what it does.
 #[derive(Debug)]
 struct Answer {
-    headers: HeaderMap,
+    headers: Headers,
     body: SdkBody,
 }
 
@@ -73,7 +75,7 @@ struct Answer {
 #[derive(Debug, thiserror::Error)]
 #[error("S3 answered {status} {code}")]
 struct Refused {
-    status: StatusCode,
+    status: u16,
     code: String,
 }
 
@@ -275,28 +277,24 @@ fn operation(
 }
 
 fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
-    let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = response.status();
     if !status.is_success() {
-        return Err(OrchestratorError::operation(Refused { status, code: code(status, response.body().bytes()) }));
+        let (status, body) = (status.as_u16(), response.body().bytes());
+        return Err(OrchestratorError::operation(Refused { status, code: code(status, body) }));
     }
     // It is in memory by now, and shared.
     let body = response.body().try_clone().ok_or_else(|| OrchestratorError::other(Unreadable))?;
-    let headers = [header::CONTENT_TYPE, header::CONTENT_DISPOSITION, header::CONTENT_LENGTH];
-    let headers = headers.into_iter().filter_map(|name| {
-        let value = response.headers().get(name.as_str())?.parse().ok()?;
-        Some((name, value))
-    });
-    Ok(Answer { headers: headers.collect(), body })
+    Ok(Answer { headers: response.headers().clone(), body })
 }
 
 /// Why S3 refused. Where nothing is said, as in answers to HEAD, 404 means that there is no such object.
-fn code(status: StatusCode, body: Option<&[u8]>) -> String {
+fn code(status: u16, body: Option<&[u8]>) -> String {
     match body.filter(|body| !body.is_empty()) {
         Some(body) => std::str::from_utf8(body)
             .ok()
             .and_then(|body| instant_xml::from_str(body).ok())
             .map_or_else(String::new, |ErrorBody { code }| code),
-        None if status == StatusCode::NOT_FOUND => NO_SUCH_KEY.to_owned(),
+        None if status == NOT_FOUND => NO_SUCH_KEY.to_owned(),
         None => String::new(),
     }
 }
@@ -339,7 +337,7 @@ impl Bucket for S3Bucket {
         let head = self.place.head_object(Some(&self.keys), &key.0);
         let answer = self.ask(HEAD, Self::request(&head), SdkBody::empty()).await?;
         Ok(answer.map(|Answer { headers, .. }| {
-            let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            let said = |name: header::HeaderName| headers.get(name.as_str());
             ObjectInfo {
                 headers: ObjectHeaders {
                     mime: said(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
@@ -377,6 +375,10 @@ impl Bucket for S3Bucket {
 mod tests {
     use std::{collections::VecDeque, error::Error, sync::Mutex};
 
+    use aws_sdk_dynamodb::{
+        config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
+        error::BoxError,
+    };
     use axum::{
         Router,
         extract::{Request, State},
@@ -441,7 +443,7 @@ mod tests {
         let (bucket, seen) = answering(&[(403, denied), (200, "")]).await;
         let error = bucket.put(&key(), Bytes::from("x"), &headers()).await.unwrap_err();
         let said = format!("{error}: {}, {error:?}", error.source().unwrap());
-        assert!(said.starts_with("the bucket failed to store an object: S3 answered 403 Forbidden AccessDenied"), "{said}");
+        assert!(said.starts_with("the bucket failed to store an object: S3 answered 403 AccessDenied"), "{said}");
         assert!(!said.contains("secret"), "{said}");
         assert_eq!(seen.requests.lock().unwrap().len(), 1, "it would refuse it again");
     }
@@ -485,6 +487,34 @@ mod tests {
                 assert!(request.headers.contains_key(name), "{name}");
             }
         }
+    }
+
+    /// Refuses everything.
+    #[derive(Debug)]
+    struct Strict;
+
+    impl Intercept for Strict {
+        fn name(&self) -> &'static str {
+            "Strict"
+        }
+
+        fn read_before_transmit(
+            &self,
+            _: &BeforeTransmitInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            Err("not in the role".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_given_out_for_what_the_role_may_do_alone() {
+        let credentials = Credentials::new("id", "secret", None, None, "tests");
+        let (connector, watch) = (shared_client(AwsRoots::System), Some(SharedInterceptor::new(Strict)));
+        let bucket = S3Bucket::new("b".to_owned(), "us-east-1".to_owned(), None, &credentials, connector, watch).unwrap();
+        assert!(bucket.link(&key(), Duration::from_mins(5)).await.is_err());
+        assert!(bucket.upload_link(&key(), "image/png", 1, Duration::from_mins(5)).await.is_err());
     }
 
     #[tokio::test]

@@ -12,9 +12,10 @@ use aws_sdk_dynamodb::config::{
 use futures_util::future::{BoxFuture, join_all};
 
 use crate::{
+    aws::connector::shared_client,
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
-    http::{aws, client::LazyClient, outside},
+    http::{client::LazyClient, outside},
     media::s3::S3Bucket,
     pipedrive::client::Client as Pipedrive,
     providers::{Outside, Provider, Registry},
@@ -148,7 +149,7 @@ impl Environment {
 
     /// The way to AWS, which is in no function that has no use for it.
     fn aws(&self) -> SharedHttpClient {
-        self.aws.get_or_init(|| aws::shared_client(self.config.aws_roots)).clone()
+        self.aws.get_or_init(|| shared_client(self.config.aws_roots)).clone()
     }
 
     fn build_table(&self) -> Table {
@@ -179,19 +180,15 @@ impl Environment {
     }
 
     fn build_secrets_manager(&self) -> SecretsManager {
-        let mut manager = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
-            .region(aws_sdk_secretsmanager::config::Region::new(self.config.region.clone()))
-            .http_client(self.aws())
-            .timeout_config(aws_timeouts())
-            .credentials_provider(self.credentials.clone());
-        if let Some(endpoint) = &self.config.secrets_endpoint {
-            manager = manager.endpoint_url(endpoint);
-        }
-        if let Some(watch) = &self.watch {
-            manager.push_interceptor(watch.clone());
-        }
-        SecretsManager::new(aws_sdk_secretsmanager::Client::from_conf(manager.build()), self.config.secret_id.clone())
+        SecretsManager::new(
+            self.config.secret_id.clone(),
+            self.config.region.clone(),
+            self.config.secrets_endpoint.as_deref(),
+            self.credentials.clone(),
+            self.aws(),
+            self.watch.clone(),
+            aws_timeouts(),
+        )
     }
 
     /// The bucket.

@@ -3,6 +3,7 @@
 //! [`model`] is what we talk about, [`inbox`] and [`crm`] what we do with it, over ports; [`store`], [`pipedrive`] and
 //! [`providers`] are behind those ports; [`http`] is where requests become calls and errors become responses.
 
+pub mod aws;
 pub mod batch;
 pub mod clock;
 pub mod config;

@@ -4,15 +4,25 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::config::{Credentials, SharedHttpClient, SharedInterceptor, timeout::TimeoutConfig};
+use http::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::{
+    aws::{
+        self,
+        sender::{Sender, Service, Signer},
+    },
     clock::Clock,
     model::time::Timestamp,
     seal::{SealError, Vault},
+    telemetry,
 };
+
+/// Secrets Manager's name in its address and in signatures.
+const SERVICE: &str = "secretsmanager";
 
 /// How long a loaded secret is used without looking again.
 const KEEP: Duration = Duration::from_mins(5);
@@ -95,33 +105,70 @@ pub trait SecretSource: Send + Sync {
 /// AWS Secrets Manager.
 #[derive(Clone)]
 pub struct SecretsManager {
-    client: aws_sdk_secretsmanager::Client,
+    sender: Sender,
     id: String,
 }
 
+/// AWS Secrets Manager, "`GetSecretValue`".
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Asked<'a> {
+    secret_id: &'a str,
+}
+
+/// What it answers, as far as it matters here.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told {
+    secret_string: Option<SecretString>,
+}
+
+/// AWS JSON protocol 1.1, "Error responses".
+#[derive(Deserialize)]
+struct ErrorBody {
+    #[serde(rename = "__type")]
+    code: String,
+}
+
+/// Why it refused, without the namespace that may stand before it.
+fn code(_: u16, body: &[u8]) -> String {
+    let said: Option<ErrorBody> = serde_json::from_slice(body).ok();
+    said.and_then(|said| said.code.rsplit('#').next().map(str::to_owned)).unwrap_or_default()
+}
+
 impl SecretsManager {
-    /// Reads the secret `id` (name or ARN).
-    pub fn new(client: aws_sdk_secretsmanager::Client, id: String) -> Self {
-        Self { client, id }
+    /// Reads the secret `id` (name or ARN), of the region's Secrets Manager or the one at `endpoint`. Requests go by a client that is
+    /// shared with others, and pass by `watch`, if there is one.
+    pub fn new(
+        id: String,
+        region: String,
+        endpoint: Option<&str>,
+        credentials: Credentials,
+        client: SharedHttpClient,
+        watch: Option<SharedInterceptor>,
+        timeouts: TimeoutConfig,
+    ) -> Self {
+        let address = endpoint.map_or_else(|| aws::endpoint(SERVICE, &region), str::to_owned);
+        let service = Service { name: "Secrets Manager", origin: &address, code, timeouts };
+        let sender = Sender::signing(service, Signer { credentials, region, service: SERVICE }, client, watch);
+        Self { sender, id }
     }
 }
 
 #[async_trait]
 impl SecretSource for SecretsManager {
     async fn load(&self) -> Result<SecretString, SecretsError> {
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(&self.id)
-            .send()
-            .await
-            // The client's own error, without the raw answer: that might hold the secret.
-            .map_err(|error| match error.into_source() {
-                Ok(source) => SecretsError::Unavailable(crate::telemetry::chain(&*source)),
-                Err(_) => SecretsError::Unavailable("the client gave no reason".to_owned()),
-            })?;
-        let text = answer.secret_string.ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))?;
-        Ok(SecretString::from(text))
+        let unavailable = |error: &dyn std::error::Error| SecretsError::Unavailable(telemetry::chain(error));
+        let request = http::Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", "secretsmanager.GetSecretValue");
+        let body = serde_json::to_vec(&Asked { secret_id: &self.id }).map_err(|error| unavailable(&error))?;
+        let answer = self.sender.send(request, body).await.map_err(|error| unavailable(&error))?;
+        // Its error would say what stands at the fault, which may be the secret.
+        let told: Option<Told> = answer.body.bytes().and_then(|body| serde_json::from_slice(body).ok());
+        told.and_then(|told| told.secret_string).ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))
     }
 }
 
@@ -179,7 +226,7 @@ impl SecretCache {
             }
             // An old secret serves better than none while Secrets Manager is away.
             (Err(error), Some(known)) => {
-                crate::telemetry::log_error("the secret could not be loaded again", &error);
+                telemetry::log_error("the secret could not be loaded again", &error);
                 known.tried_at = now;
                 Ok(known.secrets.clone())
             }
@@ -190,12 +237,23 @@ impl SecretCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex as StdMutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+    use std::{
+        collections::VecDeque,
+        sync::{
+            Mutex as StdMutex,
+            atomic::{AtomicU64, AtomicUsize, Ordering},
+        },
     };
 
+    use axum::{
+        Router,
+        extract::{Request, State},
+    };
+    use bytes::Bytes;
+    use http::StatusCode;
+
     use super::*;
+    use crate::{aws::connector::shared_client, config::AwsRoots};
 
     /// Tells what it was told to, and counts how often.
     #[derive(Default)]
@@ -315,5 +373,84 @@ mod tests {
         owner.pass(10);
         assert!(cache.renewed(&first).await.unwrap().is_none());
         assert_eq!(owner.loads(), 3);
+    }
+
+    /// Answers to come, and requests that came.
+    #[derive(Default)]
+    struct Service {
+        answers: StdMutex<VecDeque<(u16, &'static str)>>,
+        requests: StdMutex<Vec<(http::request::Parts, Bytes)>>,
+    }
+
+    /// A Secrets Manager that answers these one after the other, and 400 afterwards.
+    async fn answering(answers: &[(u16, &'static str)]) -> (SecretsManager, Arc<Service>) {
+        let service = Arc::new(Service { answers: StdMutex::new(answers.iter().copied().collect()), ..Service::default() });
+        let next = |State(service): State<Arc<Service>>, request: Request| async move {
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1000).await.unwrap();
+            service.requests.lock().unwrap().push((head, body));
+            let (status, body) = service.answers.lock().unwrap().pop_front().unwrap_or((400, ""));
+            (StatusCode::from_u16(status).unwrap(), body)
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(next).with_state(service.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let manager = SecretsManager::new(
+            "pigeonpost".to_owned(),
+            "eu-central-1".to_owned(),
+            Some(&endpoint),
+            Credentials::new("id", "key", Some("token".to_owned()), None, "tests"),
+            shared_client(AwsRoots::System),
+            None,
+            TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build(),
+        );
+        (manager, service)
+    }
+
+    #[tokio::test]
+    async fn it_is_asked_for_with_a_signature_and_again_if_need_be() {
+        let (manager, service) = answering(&[
+            (500, r#"{"__type":"InternalServiceError"}"#),
+            (400, r#"{"__type":"com.amazonaws.secretsmanager#ThrottlingException","Message":"slowly"}"#),
+            (200, r#"{"Name":"pigeonpost","SecretString":"{}","CreatedDate":1.0}"#),
+        ])
+        .await;
+        assert_eq!(manager.load().await.unwrap().expose_secret(), "{}");
+        let requests = service.requests.lock().unwrap();
+        assert_eq!(requests.len(), 3);
+        for (head, body) in requests.iter() {
+            assert_eq!(
+                (&head.method, head.uri.path(), body.as_ref()),
+                (&Method::POST, "/", br#"{"SecretId":"pigeonpost"}"#.as_slice())
+            );
+            let said = |name| head.headers[name].to_str().unwrap();
+            assert_eq!((said("x-amz-target"), said("x-amz-security-token")), ("secretsmanager.GetSecretValue", "token"));
+            assert_eq!(said("content-type"), "application/x-amz-json-1.1");
+            let signature = said("authorization");
+            assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=id/"), "{signature}");
+            assert!(signature.contains("/eu-central-1/secretsmanager/aws4_request, "), "{signature}");
+            assert!(signature.contains("host;x-amz-date;x-amz-security-token;x-amz-target"), "{signature}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_it_refuses_is_told_by_its_code_alone() {
+        let denied = r#"{"__type":"AccessDeniedException","Message":"User arn:aws:iam::123456789012 may not"}"#;
+        let (manager, service) = answering(&[(400, denied), (200, r#"{"SecretBinary":"aGlkZGVu"}"#), (200, "hidden")]).await;
+        let mut errors = Vec::new();
+        for _ in 0..4 {
+            errors.push(manager.load().await.unwrap_err().to_string());
+        }
+        assert_eq!(
+            errors,
+            [
+                "the secret could not be loaded: Secrets Manager answered 400 AccessDeniedException",
+                "the secret could not be loaded: it holds no text",
+                "the secret could not be loaded: it holds no text",
+                "the secret could not be loaded: Secrets Manager answered 400 ",
+            ]
+        );
+        assert_eq!(service.requests.lock().unwrap().len(), 4, "it would refuse it again");
     }
 }

@@ -6,9 +6,10 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 use local::host::NAMES;
 
 /// Crates that are in no function, and why.
-const UNWANTED: [(&str, &str); 11] = [
+const UNWANTED: [(&str, &str); 12] = [
     ("aws-config", "region and credentials come from Lambda's environment (docs/adr/0006)"),
     ("aws-sdk-s3", "requests to S3 are few, and signed by a smaller crate (docs/adr/0013)"),
+    ("aws-sdk-secretsmanager", "there is one request to it, signed by the SDK's runtime (docs/adr/0013)"),
     ("clap", "a function has no command line"),
     ("dynoxide-rs", "the embedded table is for one machine"),
     ("matchers", "filters of logs by regular expressions, which nobody writes here"),

@@ -1,29 +1,17 @@
 //! Amazon S3 behind the [`Bucket`] port.
 //!
-//! Requests are signed by `rusty-s3` and sent by the SDK's own runtime, which has the time limits and tries again; the SDK's client
-//! for S3, of which this would use a twentieth, is 0.8 MB of a package (docs/adr/0013).
+//! Requests are signed by `rusty-s3`; the SDK's client for S3, of which this would use a twentieth, is 0.8 MB of a package
+//! (docs/adr/0013).
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, SharedHttpClient, SharedInterceptor, retry::RetryConfig, timeout::TimeoutConfig,
-};
-use aws_smithy_runtime::client::{
-    orchestrator::operation::Operation,
-    retries::classifiers::{HttpStatusCodeClassifier, ModeledAsRetryableClassifier, TransientErrorClassifier},
-    stalled_stream_protection::StalledStreamProtectionInterceptor,
-};
+use aws_sdk_dynamodb::config::{Credentials, SharedHttpClient, SharedInterceptor, timeout::TimeoutConfig};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
-    orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+    orchestrator::{HttpRequest, HttpResponse},
 };
-use aws_smithy_runtime_api::http::Headers;
-use aws_smithy_types::{
-    body::SdkBody,
-    byte_stream::ByteStream,
-    retry::{ErrorKind, ProvideErrorKind},
-};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use instant_xml::FromXml;
@@ -34,7 +22,14 @@ use rusty_s3::{
 use url::Url;
 
 use super::bucket::{Bucket, BucketError, ObjectHeaders, ObjectInfo, Prefix};
-use crate::{config::ConfigError, model::content::ObjectKey};
+use crate::{
+    aws::{
+        self,
+        sender::{Answer, SendError, Sender, Service},
+    },
+    config::ConfigError,
+    model::content::ObjectKey,
+};
 
 const PUT: &str = "store an object";
 const GET: &str = "get an object";
@@ -59,39 +54,9 @@ const NOT_FOUND: u16 = 404;
 pub struct S3Bucket {
     place: Arc<Place>,
     keys: Arc<Keys>,
-    send: Operation<HttpRequest, Answer, Refused>,
+    sender: Sender,
     /// Shows requests to whoever watches, if somebody does, and sends nothing.
-    show: Option<Operation<HttpRequest, Answer, Refused>>,
-}
-
-/// What S3 says to what it does.
-#[derive(Debug)]
-struct Answer {
-    headers: Headers,
-    body: SdkBody,
-}
-
-/// S3 did not do it. Its message names objects, so that its code alone is kept.
-#[derive(Debug, thiserror::Error)]
-#[error("S3 answered {status} {code}")]
-struct Refused {
-    status: u16,
-    code: String,
-}
-
-impl ProvideErrorKind for Refused {
-    /// Amazon S3, "Error responses", as the SDK's own client takes them: `RequestTimeout` comes with status 400.
-    fn retryable_error_kind(&self) -> Option<ErrorKind> {
-        match self.code.as_str() {
-            "SlowDown" => Some(ErrorKind::ThrottlingError),
-            "RequestTimeout" | "InternalError" => Some(ErrorKind::TransientError),
-            _ => None,
-        }
-    }
-
-    fn code(&self) -> Option<&str> {
-        Some(&self.code)
-    }
+    show: Option<Sender>,
 }
 
 /// Amazon S3, "Error responses".
@@ -126,7 +91,7 @@ impl S3Bucket {
         // Another endpoint than Amazon's is seldom known under a name for each bucket.
         let (endpoint, style) = match endpoint {
             Some(endpoint) => (endpoint.to_owned(), UrlStyle::Path),
-            None => (region_endpoint(&region), UrlStyle::VirtualHost),
+            None => (aws::endpoint("s3", &region), UrlStyle::VirtualHost),
         };
         let no_address = |_| ConfigError::Invalid { name: "AWS_ENDPOINT_URL_S3", expected: "an address" };
         let endpoint = Url::parse(&endpoint).map_err(no_address)?;
@@ -138,9 +103,9 @@ impl S3Bucket {
             None => Keys::new(key, secret),
         };
         let show =
-            watch.clone().map(|watch| operation(&place, http_client_fn(|_, _| SharedHttpConnector::new(Nowhere)), Some(watch)));
-        let send = operation(&place, connector, watch);
-        Ok(Self { place: Arc::new(place), keys: Arc::new(keys), send, show })
+            watch.clone().map(|watch| sender(&place, http_client_fn(|_, _| SharedHttpConnector::new(Nowhere)), Some(watch)));
+        let sender = sender(&place, connector, watch);
+        Ok(Self { place: Arc::new(place), keys: Arc::new(keys), sender, show })
     }
 
     /// A request for what `action` says, signed as of now by the machine's clock, which is the one that S3 compares with its own.
@@ -168,25 +133,19 @@ impl S3Bucket {
         request: http::request::Builder,
         body: impl Into<SdkBody>,
     ) -> Result<Option<Answer>, BucketError> {
-        Self::pass(&self.send, operation, request, body).await
+        Self::pass(&self.sender, operation, request, body).await
     }
 
     async fn pass(
-        way: &Operation<HttpRequest, Answer, Refused>,
+        sender: &Sender,
         operation: &'static str,
         request: http::request::Builder,
         body: impl Into<SdkBody>,
     ) -> Result<Option<Answer>, BucketError> {
-        let request = request.body(body.into()).map_err(|error| other(operation, error))?;
-        let request = HttpRequest::try_from(request).map_err(|error| other(operation, error))?;
-        match way.invoke(request).await {
+        match sender.send(request, body).await {
             Ok(answer) => Ok(Some(answer)),
-            Err(error) if error.as_service_error().is_some_and(|refused| refused.code == NO_SUCH_KEY) => Ok(None),
-            // The client's error without the raw response.
-            Err(error) => Err(BucketError {
-                operation,
-                source: error.into_source().unwrap_or_else(|_| "the bucket's client gave no reason".into()),
-            }),
+            Err(SendError::Refused(refused)) if refused.code() == NO_SUCH_KEY => Ok(None),
+            Err(error) => Err(other(operation, error)),
         }
     }
 
@@ -224,16 +183,6 @@ impl S3Bucket {
     }
 }
 
-/// Amazon S3's own address in a region (AWS General Reference, "Amazon S3 endpoints and quotas").
-fn region_endpoint(region: &str) -> String {
-    let domain = match region.split('-').next() {
-        Some("cn") => "amazonaws.com.cn",
-        Some("eusc") => "amazonaws.eu",
-        _ => "amazonaws.com",
-    };
-    format!("https://s3.{region}.{domain}")
-}
-
 /// Says yes to everything.
 #[derive(Debug)]
 struct Nowhere;
@@ -244,59 +193,25 @@ impl HttpConnector for Nowhere {
     }
 }
 
-/// What sends requests to `place`, by the SDK's rules.
-fn operation(
-    place: &Place,
-    connector: SharedHttpClient,
-    watch: Option<SharedInterceptor>,
-) -> Operation<HttpRequest, Answer, Refused> {
+/// What sends requests to `place`. They are signed before.
+fn sender(place: &Place, client: SharedHttpClient, watch: Option<SharedInterceptor>) -> Sender {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(TIMEOUT);
-    let mut operation = Operation::builder()
-        .service_name("s3")
-        .operation_name("request")
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(connector)
-        // Requests bring the path, which has the bucket where the host has not.
-        .endpoint_url(&place.base_url().origin().ascii_serialization())
-        // They are signed before.
-        .no_auth()
-        .standard_retry(&RetryConfig::standard())
-        .retry_classifier(ModeledAsRetryableClassifier::<Refused>::new())
-        .retry_classifier(TransientErrorClassifier::<Refused>::new())
-        .retry_classifier(HttpStatusCodeClassifier::default())
-        .with_connection_poisoning()
-        .interceptor(StalledStreamProtectionInterceptor::default())
-        .timeout_config(timeouts.build());
-    if let Some(watch) = watch {
-        operation = operation.interceptor(watch);
-    }
-    operation.serializer(Ok).deserializer(read).build()
-}
-
-fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
-    let status = response.status();
-    if !status.is_success() {
-        let (status, body) = (status.as_u16(), response.body().bytes());
-        return Err(OrchestratorError::operation(Refused { status, code: code(status, body) }));
-    }
-    // It is in memory by now, and shared.
-    let body = response.body().try_clone().ok_or_else(|| OrchestratorError::other(Unreadable))?;
-    Ok(Answer { headers: response.headers().clone(), body })
+        .operation_timeout(TIMEOUT)
+        .build();
+    // Requests bring the path, which has the bucket where the host has not.
+    let origin = &place.base_url().origin().ascii_serialization();
+    Sender::of_signed(Service { name: "S3", origin, code, timeouts }, client, watch)
 }
 
 /// Why S3 refused. Where nothing is said, as in answers to HEAD, 404 means that there is no such object.
-fn code(status: u16, body: Option<&[u8]>) -> String {
-    match body.filter(|body| !body.is_empty()) {
-        Some(body) => std::str::from_utf8(body)
-            .ok()
-            .and_then(|body| instant_xml::from_str(body).ok())
-            .map_or_else(String::new, |ErrorBody { code }| code),
-        None if status == NOT_FOUND => NO_SUCH_KEY.to_owned(),
-        None => String::new(),
+fn code(status: u16, body: &[u8]) -> String {
+    if body.is_empty() {
+        return if status == NOT_FOUND { NO_SUCH_KEY.to_owned() } else { String::new() };
     }
+    let said = std::str::from_utf8(body).ok().and_then(|body| instant_xml::from_str(body).ok());
+    said.map_or_else(String::new, |ErrorBody { code }| code)
 }
 
 fn other(operation: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> BucketError {
@@ -385,7 +300,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{config::AwsRoots, http::aws::shared_client};
+    use crate::{aws::connector::shared_client, config::AwsRoots};
 
     /// Answers to come, and requests that came.
     #[derive(Default)]

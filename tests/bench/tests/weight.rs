@@ -6,7 +6,7 @@ use bench::functions::{Weighed, weigh};
 /// Texts that only a client of these has.
 const DYNAMODB: &str = "DynamoDB_20120810.";
 const SECRETS: &str = "secretsmanager.GetSecretValue";
-const S3: &str = "S3 answered ";
+const S3: &str = "store an object";
 /// Sent with calls to Pipedrive and providers.
 const OUTSIDE: &str = concat!("pigeonpost/", env!("CARGO_PKG_VERSION"));
 /// A name in the time zones.

@@ -1,0 +1,32 @@
+//! The way to AWS: [`connector`] carries the requests of all of a function's clients, [`sender`] those of services that are asked too
+//! little to carry the SDK's client for them. DynamoDB has its own (`store`).
+
+pub(crate) mod connector;
+pub(crate) mod sender;
+
+/// A service's address in a region (AWS General Reference, "Service endpoints and quotas").
+pub(crate) fn endpoint(service: &str, region: &str) -> String {
+    let domain = match region.split('-').next() {
+        Some("cn") => "amazonaws.com.cn",
+        Some("eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
+    };
+    format!("https://{service}.{region}.{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_the_regions_own() {
+        for (region, address) in [
+            ("eu-central-1", "https://secretsmanager.eu-central-1.amazonaws.com"),
+            ("us-gov-west-1", "https://secretsmanager.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "https://secretsmanager.cn-north-1.amazonaws.com.cn"),
+            ("eusc-de-east-1", "https://secretsmanager.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(endpoint("secretsmanager", region), address);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use local::bundle::Bundle;
-use shared::{environment::Environment, store::Table};
+use shared::{aws::connector::shared_client, config::AwsRoots, environment::Environment, store::Table};
 
 /// An item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -18,6 +18,7 @@ pub fn client(bundle: &Bundle) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
+        .http_client(shared_client(AwsRoots::System))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(bundle.dynamodb().endpoint());
     Client::from_conf(config.build())
@@ -29,6 +30,7 @@ pub fn behind(environment: &Environment, between: impl Intercept + 'static) -> E
     let mut client = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(config.region.clone()))
+        .http_client(shared_client(config.aws_roots))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .interceptor(between);
     if let Some(endpoint) = &config.dynamodb_endpoint {

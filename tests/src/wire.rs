@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     },
     error::BoxError,
 };
-use shared::{environment::Environment, store::Table};
+use shared::{aws::connector::shared_client, environment::Environment, store::Table};
 
 use crate::slow;
 
@@ -78,6 +78,7 @@ impl Wire {
         let mut client = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
+            .http_client(shared_client(config.aws_roots))
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
             .interceptor(self.clone());

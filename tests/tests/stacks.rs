@@ -6,12 +6,14 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 use local::host::NAMES;
 
 /// Crates that are in no function, and why.
-const UNWANTED: [(&str, &str); 12] = [
+const UNWANTED: [(&str, &str); 14] = [
     ("aws-config", "region and credentials come from Lambda's environment (docs/adr/0006)"),
     ("aws-sdk-s3", "requests to S3 are few, and signed by a smaller crate (docs/adr/0013)"),
-    ("aws-sdk-secretsmanager", "there is one request to it, signed by the SDK's runtime (docs/adr/0013)"),
+    ("aws-sdk-secretsmanager", "there is one request to it (docs/adr/0014)"),
+    ("aws-smithy-http-client", "it brings HTTP/2 and proxies (docs/adr/0014)"),
     ("clap", "a function has no command line"),
     ("dynoxide-rs", "the embedded table is for one machine"),
+    ("h2", "nobody whom a function calls needs HTTP/2 (docs/adr/0014)"),
     ("matchers", "filters of logs by regular expressions, which nobody writes here"),
     ("native-tls", "rustls is the TLS stack"),
     ("openssl", "rustls is the TLS stack"),

@@ -1,52 +1,137 @@
 //! One connector for all of a function's clients of AWS: its TLS configuration is made once, when the first request needs it.
 //!
 //! Each client of the SDK would make one for itself, and another at its own start to see that it can: each reads and parses all of
-//! the system's root certificates, most of what a start took (docs/performance.md).
+//! the system's root certificates, most of what a start took. The SDK's own connector also brings HTTP/2 and proxies, which nothing on
+//! the way from a function to AWS speaks (docs/adr/0014).
 
-use std::sync::OnceLock;
-
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+use std::{
+    error::Error,
+    iter::successors,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
+
 use aws_smithy_runtime_api::client::{
-    http::{SharedHttpClient, SharedHttpConnector, http_client_fn},
-    runtime_components::RuntimeComponents,
+    connection::{CaptureSmithyConnection, ConnectionMetadata},
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
+use aws_smithy_types::body::SdkBody;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{
+    client::legacy::{
+        Client, Error as ClientError,
+        connect::{CaptureConnection, Connect, HttpConnector as Tcp, capture_connection},
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tower::{
+    timeout::{Timeout, error::Elapsed},
+    util::MapFuture,
 };
 
 use crate::config::AwsRoots;
 
 /// Amazon's certificate authorities.
-const AMAZON: &str = include_str!("amazon.pem");
+const AMAZON: &[u8] = include_bytes!("amazon.pem");
+/// How long a connection may take to come about, where a client does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client with one connector, made at the first request. The time limit for connecting is that of whoever asks first, so clients
 /// that share it have the same. It knows no proxies: there is none on the way from a function to AWS.
-pub(crate) fn shared_client(roots: AwsRoots) -> SharedHttpClient {
+pub fn shared_client(roots: AwsRoots) -> SharedHttpClient {
     let connector = OnceLock::new();
-    http_client_fn(move |settings, components: &RuntimeComponents| {
-        let connect = || {
-            let mut builder = Connector::builder().connector_settings(settings.clone());
-            builder.set_sleep_impl(components.sleep_impl());
-            let builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls(roots));
-            SharedHttpConnector::new(builder.build())
-        };
+    http_client_fn(move |settings, _| {
+        let connect = || connect(roots, settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT));
         connector.get_or_init(connect).clone()
     })
 }
 
+fn connect(roots: AwsRoots, limit: Duration) -> SharedHttpConnector {
+    let mut tcp = Tcp::new();
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let way = HttpsConnectorBuilder::new().with_tls_config(tls(roots)).https_or_http().enable_http1().wrap_connector(tcp);
+    // hyper wants a future that can be moved.
+    let way = MapFuture::new(Timeout::new(way, limit), Box::pin);
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(way);
+    SharedHttpConnector::new(Connections(client))
+}
+
 #[expect(clippy::expect_used, reason = "start-up: the certificates are part of the binary")]
-fn tls(roots: AwsRoots) -> TlsContext {
-    let believed = match roots {
-        AwsRoots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON),
-        AwsRoots::System => TrustStore::default(),
+fn tls(roots: AwsRoots) -> ClientConfig {
+    let mut believed = RootCertStore::empty();
+    match roots {
+        AwsRoots::Amazon => {
+            for certificate in CertificateDer::pem_slice_iter(AMAZON) {
+                believed.add(certificate.expect("a certificate of Amazon's")).expect("an authority of Amazon's");
+            }
+        }
+        AwsRoots::System => {
+            believed.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions = ClientConfig::builder_with_provider(cryptography).with_safe_default_protocol_versions();
+    versions.expect("versions of TLS that AWS-LC speaks").with_root_certificates(believed).with_no_client_auth()
+}
+
+/// Connections to AWS, kept for the requests to come.
+#[derive(Debug)]
+struct Connections<C>(Client<C, SdkBody>);
+
+impl<C: Connect + Clone + std::fmt::Debug + Send + Sync + 'static> HttpConnector for Connections<C> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        let taken = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || Some(given_up_on_demand(taken.clone())));
+        }
+        let answer = self.0.request(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await.map_err(failure)?;
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x)).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// How the SDK has a connection closed on which a request failed.
+fn given_up_on_demand(taken: CaptureConnection) -> ConnectionMetadata {
+    let give_up = move || {
+        if let Some(connection) = taken.connection_metadata().as_ref() {
+            connection.poison();
+        }
     };
-    TlsContext::builder().with_trust_store(believed).build().expect("a trust store makes a context")
+    ConnectionMetadata::builder().proxied(false).poison_fn(give_up).build()
+}
+
+/// What the SDK takes for worth another try, which either is.
+fn failure(error: ClientError) -> ConnectorError {
+    let first: &(dyn Error + 'static) = &error;
+    if successors(Some(first), |&error| error.source()).any(<dyn Error>::is::<Elapsed>) {
+        ConnectorError::timeout(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use aws_lc_rs::digest::{SHA256, digest};
-    use base64::{Engine, engine::general_purpose::STANDARD};
+    use aws_smithy_types::byte_stream::ByteStream;
+    use axum::{Router, extract::ConnectInfo};
+    use bytes::Bytes;
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -61,20 +146,51 @@ mod tests {
 
     #[test]
     fn amazons_authorities_are_the_ones_that_it_publishes() {
-        let found: Vec<String> = AMAZON
-            .split("-----BEGIN CERTIFICATE-----")
-            .skip(1)
-            .map(|part| part.split("-----END").next().unwrap().split_whitespace().collect::<String>())
-            .map(|base64| crate::hex::hex(digest(&SHA256, &STANDARD.decode(base64).unwrap()).as_ref()))
+        let found: Vec<String> = CertificateDer::pem_slice_iter(AMAZON)
+            .map(|certificate| crate::hex::hex(digest(&SHA256, &certificate.unwrap()).as_ref()))
             .collect();
         assert_eq!(found, FINGERPRINTS);
     }
 
-    #[test]
-    fn a_connector_takes_either_kind() {
-        for roots in [AwsRoots::Amazon, AwsRoots::System] {
-            let builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls(roots));
-            drop(builder.build());
-        }
+    /// Where a client with these authorities believes who answers.
+    async fn asks(roots: AwsRoots, limit: Duration, address: &str) -> Result<Bytes, ConnectorError> {
+        let request = http::Request::get(address).body(SdkBody::from("")).unwrap();
+        let answer = connect(roots, limit).call(HttpRequest::try_from(request).unwrap()).await?;
+        Ok(ByteStream::new(answer.into_body()).collect().await.unwrap().into_bytes())
+    }
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn requests_share_a_connection_until_the_sdk_gives_it_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        // Says the port that somebody asks from.
+        let from = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.port().to_string() };
+        let router = Router::new().fallback(from).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let connector = connect(AwsRoots::Amazon, LONG);
+        let capture = CaptureSmithyConnection::new();
+        let ask = async || {
+            let request = http::Request::get(&address).extension(capture.clone()).body(SdkBody::from("")).unwrap();
+            let answer = connector.call(HttpRequest::try_from(request).unwrap()).await.unwrap();
+            ByteStream::new(answer.into_body()).collect().await.unwrap().into_bytes()
+        };
+        let first = ask().await;
+        assert_eq!(ask().await, first);
+        capture.get().unwrap().poison();
+        assert_ne!(ask().await, first);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_answers_may_be_asked_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // It is connected, and nobody says a word of TLS.
+        let error = asks(AwsRoots::Amazon, Duration::from_millis(50), &format!("https://localhost:{port}/")).await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        drop(listener);
+        let error = asks(AwsRoots::Amazon, LONG, &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+        assert!(error.is_io(), "{error:?}");
     }
 }

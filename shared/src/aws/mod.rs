@@ -1,7 +1,7 @@
 //! The way to AWS: [`connector`] carries the requests of all of a function's clients, [`sender`] those of services that are asked too
 //! little to carry the SDK's client for them. DynamoDB has its own (`store`).
 
-pub(crate) mod connector;
+pub mod connector;
 pub(crate) mod sender;
 
 /// A service's address in a region (AWS General Reference, "Service endpoints and quotas").

@@ -12,6 +12,7 @@ use local::{
     template::{self, table::TableDefinition},
 };
 use pigeonpost_tests::table::{self, Item};
+use shared::{aws::connector::shared_client, config::AwsRoots};
 use tempfile::TempDir;
 
 use crate::error::BenchError;
@@ -39,6 +40,7 @@ impl Twin {
             let config = aws_sdk_dynamodb::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new("us-east-1"))
+                .http_client(shared_client(AwsRoots::System))
                 .credentials_provider(Credentials::new("local", "local", None, None, "bench"))
                 .endpoint_url(dynamodb.endpoint());
             Client::from_conf(config.build())

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use local::simulators::{
     graph::Incoming,
     pipedrive::{Call, DEMO_COMPANY, DEMO_USER},
@@ -14,6 +10,7 @@ use local::simulators::{
 };
 use pigeonpost_tests::{
     call::as_pipedrive,
+    table,
     world::{World, phone},
 };
 use shared::clock::Clock;
@@ -38,12 +35,8 @@ async fn traces(world: &World, channel: &str) -> Vec<String> {
 }
 
 async fn items(world: &World) -> Vec<std::collections::HashMap<String, AttributeValue>> {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(world.bundle.dynamodb().endpoint());
-    let scan = Client::from_conf(config.build()).scan().table_name(world.bundle.dynamodb().table()).consistent_read(true);
+    let name = world.bundle.dynamodb().table();
+    let scan = table::client(&world.bundle).scan().table_name(name).consistent_read(true);
     scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap()
 }
 

@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::{
 };
 use local::{dynamodb::Dynamodb, template::table::TableDefinition};
 use shared::{
+    aws::connector::shared_client,
+    config::AwsRoots,
     inbox::ports::{Advance, Begun, NewMessage, OutboxStore, Outcome, SendStore, Settled, Settlement, Then},
     model::{
         channel::{Channel, ChannelState, Delivery, ProviderKind},
@@ -55,6 +57,7 @@ pub(crate) fn fixture_with(between: impl Intercept + 'static) -> Fixture {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
+        .http_client(shared_client(AwsRoots::System))
         .credentials_provider(Credentials::new("a", "b", None, None, "tests"))
         .endpoint_url(dynamodb.endpoint())
         .interceptor(between)

@@ -13,7 +13,7 @@ use proptest::{
     collection::vec,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
-use shared::{model::ids::CompanyId, store::Table};
+use shared::{aws::connector::shared_client, config::AwsRoots, model::ids::CompanyId, store::Table};
 use tokio::runtime::Runtime;
 
 use self::{both::Both, calls::call};
@@ -29,6 +29,7 @@ fn memory_does_what_the_table_does() {
     let client = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
+        .http_client(shared_client(AwsRoots::System))
         .credentials_provider(Credentials::new("a", "b", None, None, "tests"))
         .endpoint_url(dynamodb.endpoint());
     let runtime = Runtime::new().unwrap();

@@ -237,7 +237,6 @@ impl Environment {
 /// A request to AWS that hangs is sent again, within what a function's caller waits.
 fn aws_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_millis(1500))
         .operation_timeout(Duration::from_secs(4))
         .build()

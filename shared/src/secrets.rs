@@ -130,10 +130,10 @@ struct ErrorBody {
     code: String,
 }
 
-/// Why it refused, without the namespace that may stand before it.
+/// Why it refused, without the namespace that may stand before it and the address that may stand behind.
 fn code(_: u16, body: &[u8]) -> String {
     let said: Option<ErrorBody> = serde_json::from_slice(body).ok();
-    said.and_then(|said| said.code.rsplit('#').next().map(str::to_owned)).unwrap_or_default()
+    said.and_then(|said| said.code.split(':').next()?.rsplit('#').next().map(str::to_owned)).unwrap_or_default()
 }
 
 impl SecretsManager {
@@ -168,7 +168,8 @@ impl SecretSource for SecretsManager {
         let answer = self.sender.send(request, body).await.map_err(|error| unavailable(&error))?;
         // Its error would say what stands at the fault, which may be the secret.
         let told: Option<Told> = answer.body.bytes().and_then(|body| serde_json::from_slice(body).ok());
-        told.and_then(|told| told.secret_string).ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))
+        let told = told.ok_or_else(|| SecretsError::Unavailable("the answer cannot be read".to_owned()))?;
+        told.secret_string.ok_or_else(|| SecretsError::Unavailable("it holds no text".to_owned()))
     }
 }
 
@@ -401,7 +402,7 @@ mod tests {
             "eu-central-1".to_owned(),
             Some(&endpoint),
             Credentials::new("id", "key", Some("token".to_owned()), None, "tests"),
-            shared_client(AwsRoots::System),
+            shared_client(AwsRoots::Amazon),
             None,
             TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build(),
         );
@@ -412,7 +413,7 @@ mod tests {
     async fn it_is_asked_for_with_a_signature_and_again_if_need_be() {
         let (manager, service) = answering(&[
             (500, r#"{"__type":"InternalServiceError"}"#),
-            (400, r#"{"__type":"com.amazonaws.secretsmanager#ThrottlingException","Message":"slowly"}"#),
+            (400, r#"{"__type":"com.amazonaws.secretsmanager#ThrottlingException:https://aws.amazon.com/","Message":"slowly"}"#),
             (200, r#"{"Name":"pigeonpost","SecretString":"{}","CreatedDate":1.0}"#),
         ])
         .await;
@@ -447,10 +448,38 @@ mod tests {
             [
                 "the secret could not be loaded: Secrets Manager answered 400 AccessDeniedException",
                 "the secret could not be loaded: it holds no text",
-                "the secret could not be loaded: it holds no text",
+                "the secret could not be loaded: the answer cannot be read",
                 "the secret could not be loaded: Secrets Manager answered 400 ",
             ]
         );
         assert_eq!(service.requests.lock().unwrap().len(), 4, "it would refuse it again");
+    }
+
+    /// What is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<StdMutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_in_no_log_of_any_level() {
+        let (manager, _) = answering(&[(200, r#"{"SecretString":"hidden"}"#)]).await;
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+        let logging = tracing::subscriber::set_default(subscriber.finish());
+        assert_eq!(manager.load().await.unwrap().expose_secret(), "hidden");
+        drop(logging);
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("Answer {"), "the answer is traced: {log}");
+        assert!(!log.contains("hidden") && !log.contains("104, 105, 100"), "{log}");
     }
 }

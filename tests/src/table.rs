@@ -18,7 +18,7 @@ pub fn client(bundle: &Bundle) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .http_client(shared_client(AwsRoots::System))
+        .http_client(shared_client(AwsRoots::Amazon))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(bundle.dynamodb().endpoint());
     Client::from_conf(config.build())

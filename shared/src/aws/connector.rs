@@ -6,6 +6,7 @@
 
 use std::{
     error::Error,
+    fmt::Debug,
     iter::successors,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -26,10 +27,7 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tower::{
     timeout::{Timeout, error::Elapsed},
     util::MapFuture,
@@ -37,19 +35,24 @@ use tower::{
 
 use crate::config::AwsRoots;
 
-/// Amazon's certificate authorities.
-const AMAZON: &[u8] = include_bytes!("amazon.pem");
-/// How long a connection may take to come about, where a client does not say.
+/// Amazon's certificate authorities, as it publishes them (Amazon Trust Services Repository, "Root CAs", DER; AWS Knowledge Center:
+/// applications should trust all five).
+const AMAZON: [&[u8]; 5] = [
+    include_bytes!("amazon/AmazonRootCA1.cer"),
+    include_bytes!("amazon/AmazonRootCA2.cer"),
+    include_bytes!("amazon/AmazonRootCA3.cer"),
+    include_bytes!("amazon/AmazonRootCA4.cer"),
+    include_bytes!("amazon/SFSRootCAG2.cer"),
+];
+/// How long a connection may take to come about, with the address of a name and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client with one connector, made at the first request. The time limit for connecting is that of whoever asks first, so clients
-/// that share it have the same. It knows no proxies: there is none on the way from a function to AWS.
+/// A client with one connector, made at the first request. A connection may take a second to come about, whatever a client's own
+/// settings say of that and of reading; their limits for tries and operations hold. It knows no proxies: there is none on the way
+/// from a function to AWS.
 pub fn shared_client(roots: AwsRoots) -> SharedHttpClient {
     let connector = OnceLock::new();
-    http_client_fn(move |settings, _| {
-        let connect = || connect(roots, settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT));
-        connector.get_or_init(connect).clone()
-    })
+    http_client_fn(move |_, _| connector.get_or_init(|| connect(roots, CONNECT_TIMEOUT)).clone())
 }
 
 fn connect(roots: AwsRoots, limit: Duration) -> SharedHttpConnector {
@@ -68,12 +71,15 @@ fn tls(roots: AwsRoots) -> ClientConfig {
     let mut believed = RootCertStore::empty();
     match roots {
         AwsRoots::Amazon => {
-            for certificate in CertificateDer::pem_slice_iter(AMAZON) {
-                believed.add(certificate.expect("a certificate of Amazon's")).expect("an authority of Amazon's");
+            for certificate in AMAZON {
+                believed.add(CertificateDer::from_slice(certificate)).expect("an authority of Amazon's");
             }
         }
         AwsRoots::System => {
-            believed.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let (added, _) = believed.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if added == 0 {
+                tracing::warn!("this machine has no certificate authorities: nobody who speaks TLS is believed");
+            }
         }
     }
     let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -85,7 +91,7 @@ fn tls(roots: AwsRoots) -> ClientConfig {
 #[derive(Debug)]
 struct Connections<C>(Client<C, SdkBody>);
 
-impl<C: Connect + Clone + std::fmt::Debug + Send + Sync + 'static> HttpConnector for Connections<C> {
+impl<C: Connect + Clone + Debug + Send + Sync + 'static> HttpConnector for Connections<C> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut request = match request.try_into_http1x() {
             Ok(request) => request,
@@ -113,7 +119,7 @@ fn given_up_on_demand(taken: CaptureConnection) -> ConnectionMetadata {
     ConnectionMetadata::builder().proxied(false).poison_fn(give_up).build()
 }
 
-/// What the SDK takes for worth another try, which either is.
+/// Whatever is lost on the way is tried again: requests are such as may come twice, since an answer may be lost too.
 fn failure(error: ClientError) -> ConnectorError {
     let first: &(dyn Error + 'static) = &error;
     if successors(Some(first), |&error| error.source()).any(<dyn Error>::is::<Elapsed>) {
@@ -130,7 +136,6 @@ mod tests {
     use aws_lc_rs::digest::{SHA256, digest};
     use aws_smithy_types::byte_stream::ByteStream;
     use axum::{Router, extract::ConnectInfo};
-    use bytes::Bytes;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -146,20 +151,15 @@ mod tests {
 
     #[test]
     fn amazons_authorities_are_the_ones_that_it_publishes() {
-        let found: Vec<String> = CertificateDer::pem_slice_iter(AMAZON)
-            .map(|certificate| crate::hex::hex(digest(&SHA256, &certificate.unwrap()).as_ref()))
-            .collect();
-        assert_eq!(found, FINGERPRINTS);
-    }
-
-    /// Where a client with these authorities believes who answers.
-    async fn asks(roots: AwsRoots, limit: Duration, address: &str) -> Result<Bytes, ConnectorError> {
-        let request = http::Request::get(address).body(SdkBody::from("")).unwrap();
-        let answer = connect(roots, limit).call(HttpRequest::try_from(request).unwrap()).await?;
-        Ok(ByteStream::new(answer.into_body()).collect().await.unwrap().into_bytes())
+        assert_eq!(AMAZON.map(|certificate| crate::hex::hex(digest(&SHA256, certificate).as_ref())), FINGERPRINTS);
     }
 
     const LONG: Duration = Duration::from_secs(10);
+
+    async fn refused(limit: Duration, address: &str) -> ConnectorError {
+        let request = http::Request::get(address).body(SdkBody::from("")).unwrap();
+        connect(AwsRoots::Amazon, limit).call(HttpRequest::try_from(request).unwrap()).await.unwrap_err()
+    }
 
     #[tokio::test]
     async fn requests_share_a_connection_until_the_sdk_gives_it_up() {
@@ -187,10 +187,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // It is connected, and nobody says a word of TLS.
-        let error = asks(AwsRoots::Amazon, Duration::from_millis(50), &format!("https://localhost:{port}/")).await.unwrap_err();
+        let error = refused(Duration::from_millis(50), &format!("https://localhost:{port}/")).await;
         assert!(error.is_timeout(), "{error:?}");
         drop(listener);
-        let error = asks(AwsRoots::Amazon, LONG, &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+        let error = refused(LONG, &format!("http://127.0.0.1:{port}/")).await;
         assert!(error.is_io(), "{error:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! The way to AWS: [`connector`] carries the requests of all of a function's clients, [`sender`] those of services that are asked too
-//! little to carry the SDK's client for them. DynamoDB has its own (`store`).
+//! The way to AWS: [`connector`] carries the requests of all of a function's clients. `sender` sends those of services that are asked too
+//! little for the SDK's client to be worth its weight, S3 and Secrets Manager; DynamoDB has its own.
 
 pub mod connector;
 pub(crate) mod sender;

@@ -1,12 +1,15 @@
 //! Sends requests to a service of AWS by the SDK's own runtime, which its clients are made of: time limits, repetitions, signatures
 //! and watchers are as theirs. A package has those of the service's operations that it uses, and not the hundred others.
 
+use std::fmt;
+
 use aws_runtime::{
     auth::{
         SigV4OperationSigningConfig,
         sigv4::{SCHEME_ID, SigV4AuthScheme},
     },
     retries::classifiers::AwsErrorCodeClassifier,
+    service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor},
 };
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, IdentityCache, Layer, Region, RuntimeComponentsBuilder, SharedCredentialsProvider,
@@ -21,7 +24,7 @@ use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
         auth::{AuthSchemeOptionResolverParams, static_resolver::StaticAuthSchemeOptionResolver},
-        orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+        orchestrator::{HttpRequest, HttpResponse, OrchestratorError, SensitiveOutput},
         runtime_plugin::StaticRuntimePlugin,
     },
     http::Headers,
@@ -55,10 +58,16 @@ pub(crate) struct Signer {
 }
 
 /// What a service says to what it did.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) headers: Headers,
     pub(crate) body: SdkBody,
+}
+
+/// The SDK's runtime traces answers, and this one may be the secret, or a customer's file.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
 }
 
 /// A service did not do it. Its message may name what must not be logged, so that its code alone is kept.
@@ -93,7 +102,7 @@ pub(crate) enum SendError {
     Lost(BoxError),
 }
 
-/// Body or status of an answer can't be kept.
+/// The body of an answer can't be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("an answer that is not in memory")]
 struct NotInMemory;
@@ -134,6 +143,8 @@ fn operation(
     watch: Option<SharedInterceptor>,
 ) -> OperationBuilder<HttpRequest, Answer, Refused> {
     let Service { name, origin, code, timeouts } = service;
+    let mut unlogged = Layer::new("unlogged");
+    unlogged.store_put(SensitiveOutput);
     let mut operation = Operation::builder()
         .service_name(name)
         .operation_name("request")
@@ -146,7 +157,8 @@ fn operation(
         .retry_classifier(HttpStatusCodeClassifier::default())
         .with_connection_poisoning()
         .interceptor(StalledStreamProtectionInterceptor::default())
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        .runtime_plugin(StaticRuntimePlugin::new().with_config(unlogged.freeze()));
     if let Some(watch) = watch {
         operation = operation.interceptor(watch);
     }
@@ -164,6 +176,8 @@ fn signatures(by: Signer) -> StaticRuntimePlugin {
     let components = RuntimeComponentsBuilder::new("signatures")
         .with_auth_scheme(SigV4AuthScheme::new())
         .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
+        .with_interceptor(ServiceClockSkewInterceptor::new())
+        .with_retry_classifier(ServiceClockSkewClassifier::<Refused>::new())
         .with_identity_cache(Some(IdentityCache::no_cache()))
         .with_identity_resolver(SCHEME_ID, SharedCredentialsProvider::new(by.credentials));
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)

@@ -1,7 +1,8 @@
 //! The edge: how requests become use-case calls, and the one place where errors become responses.
 //!
 //! [`basic`], [`session`] and [`state`] say who is asking; [`request`] and [`form`] read what they ask; [`response`],
-//! [`page`] and [`error`] are everything that leaves. [`outside`] guards calls to addresses that users enter. [`v2`] is all of this for the contacts and deals API, which has an error schema of its own.
+//! [`page`] and [`error`] are everything that leaves. [`outside`] guards calls to addresses that users enter. [`v2`] is all
+//! of this for the contacts and deals API, which has an error schema of its own.
 
 pub mod basic;
 pub mod client;

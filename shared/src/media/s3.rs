@@ -195,11 +195,7 @@ impl HttpConnector for Nowhere {
 
 /// What sends requests to `place`. They are signed before.
 fn sender(place: &Place, client: SharedHttpClient, watch: Option<SharedInterceptor>) -> Sender {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(TIMEOUT)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(TIMEOUT).build();
     // Requests bring the path, which has the bucket where the host has not.
     let origin = &place.base_url().origin().ascii_serialization();
     Sender::of_signed(Service { name: "S3", origin, code, timeouts }, client, watch)
@@ -313,7 +309,7 @@ mod tests {
 
     fn bucket(region: &str, endpoint: Option<&str>) -> S3Bucket {
         let credentials = Credentials::new("id", "secret", Some("token".to_owned()), None, "tests");
-        S3Bucket::new("b".to_owned(), region.to_owned(), endpoint, &credentials, shared_client(AwsRoots::System), None).unwrap()
+        S3Bucket::new("b".to_owned(), region.to_owned(), endpoint, &credentials, shared_client(AwsRoots::Amazon), None).unwrap()
     }
 
     /// A bucket that answers these one after the other, and 500 afterwards.
@@ -426,7 +422,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_is_given_out_for_what_the_role_may_do_alone() {
         let credentials = Credentials::new("id", "secret", None, None, "tests");
-        let (connector, watch) = (shared_client(AwsRoots::System), Some(SharedInterceptor::new(Strict)));
+        let (connector, watch) = (shared_client(AwsRoots::Amazon), Some(SharedInterceptor::new(Strict)));
         let bucket = S3Bucket::new("b".to_owned(), "us-east-1".to_owned(), None, &credentials, connector, watch).unwrap();
         assert!(bucket.link(&key(), Duration::from_mins(5)).await.is_err());
         assert!(bucket.upload_link(&key(), "image/png", 1, Duration::from_mins(5)).await.is_err());
@@ -451,7 +447,7 @@ mod tests {
             "eu-central-1".to_owned(),
             Some("nowhere"),
             &Credentials::new("id", "secret", None, None, "tests"),
-            shared_client(AwsRoots::System),
+            shared_client(AwsRoots::Amazon),
             None,
         );
         assert!(none.is_err());

@@ -40,7 +40,7 @@ impl Twin {
             let config = aws_sdk_dynamodb::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new("us-east-1"))
-                .http_client(shared_client(AwsRoots::System))
+                .http_client(shared_client(AwsRoots::Amazon))
                 .credentials_provider(Credentials::new("local", "local", None, None, "bench"))
                 .endpoint_url(dynamodb.endpoint());
             Client::from_conf(config.build())

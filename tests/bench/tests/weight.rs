@@ -18,9 +18,9 @@ const TLS: &str = "tls13 ";
 type Ceiling = (&'static str, f64, &'static [&'static str], &'static [&'static str]);
 
 const CEILINGS: [Ceiling; 3] = [
-    ("manifest", 1.3e6, &[], &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS]),
-    ("get-conversations", 2.85e6, &[DYNAMODB, SECRETS, TLS], &[S3, OUTSIDE, ZONES]),
-    ("deliver", 3.9e6, &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS], &[]),
+    ("manifest", 1.0e6, &[], &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS]),
+    ("get-conversations", 2.5e6, &[DYNAMODB, SECRETS, TLS], &[S3, OUTSIDE, ZONES]),
+    ("deliver", 3.5e6, &[DYNAMODB, SECRETS, S3, OUTSIDE, ZONES, TLS], &[]),
 ];
 
 #[tokio::test]

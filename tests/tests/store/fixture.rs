@@ -57,7 +57,7 @@ pub(crate) fn fixture_with(between: impl Intercept + 'static) -> Fixture {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .http_client(shared_client(AwsRoots::System))
+        .http_client(shared_client(AwsRoots::Amazon))
         .credentials_provider(Credentials::new("a", "b", None, None, "tests"))
         .endpoint_url(dynamodb.endpoint())
         .interceptor(between)

@@ -29,7 +29,7 @@ fn memory_does_what_the_table_does() {
     let client = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .http_client(shared_client(AwsRoots::System))
+        .http_client(shared_client(AwsRoots::Amazon))
         .credentials_provider(Credentials::new("a", "b", None, None, "tests"))
         .endpoint_url(dynamodb.endpoint());
     let runtime = Runtime::new().unwrap();

@@ -52,14 +52,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// from a function to AWS.
 pub fn shared_client(roots: AwsRoots) -> SharedHttpClient {
     let connector = OnceLock::new();
-    http_client_fn(move |_, _| connector.get_or_init(|| connect(roots, CONNECT_TIMEOUT)).clone())
+    http_client_fn(move |_, _| connector.get_or_init(|| connect(tls(believed(roots)), CONNECT_TIMEOUT)).clone())
 }
 
-fn connect(roots: AwsRoots, limit: Duration) -> SharedHttpConnector {
+fn connect(tls: ClientConfig, limit: Duration) -> SharedHttpConnector {
     let mut tcp = Tcp::new();
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
-    let way = HttpsConnectorBuilder::new().with_tls_config(tls(roots)).https_or_http().enable_http1().wrap_connector(tcp);
+    let way = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
     // hyper wants a future that can be moved.
     let way = MapFuture::new(Timeout::new(way, limit), Box::pin);
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(way);
@@ -67,7 +67,7 @@ fn connect(roots: AwsRoots, limit: Duration) -> SharedHttpConnector {
 }
 
 #[expect(clippy::expect_used, reason = "start-up: the certificates are part of the binary")]
-fn tls(roots: AwsRoots) -> ClientConfig {
+fn believed(roots: AwsRoots) -> RootCertStore {
     let mut believed = RootCertStore::empty();
     match roots {
         AwsRoots::Amazon => {
@@ -82,6 +82,11 @@ fn tls(roots: AwsRoots) -> ClientConfig {
             }
         }
     }
+    believed
+}
+
+#[expect(clippy::expect_used, reason = "start-up: the cryptography is part of the binary")]
+fn tls(believed: RootCertStore) -> ClientConfig {
     let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(cryptography).with_safe_default_protocol_versions();
     versions.expect("versions of TLS that AWS-LC speaks").with_root_certificates(believed).with_no_client_auth()
@@ -136,7 +141,13 @@ mod tests {
     use aws_lc_rs::digest::{SHA256, digest};
     use aws_smithy_types::byte_stream::ByteStream;
     use axum::{Router, extract::ConnectInfo};
-    use tokio::net::TcpListener;
+    use bytes::Bytes;
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::TlsAcceptor;
 
     use super::*;
 
@@ -156,9 +167,22 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(10);
 
-    async fn refused(limit: Duration, address: &str) -> ConnectorError {
-        let request = http::Request::get(address).body(SdkBody::from("")).unwrap();
-        connect(AwsRoots::Amazon, limit).call(HttpRequest::try_from(request).unwrap()).await.unwrap_err()
+    fn amazon(limit: Duration) -> SharedHttpConnector {
+        connect(tls(believed(AwsRoots::Amazon)), limit)
+    }
+
+    async fn ask(connector: &SharedHttpConnector, address: &str) -> Result<Bytes, ConnectorError> {
+        ask_on(connector, address, &CaptureSmithyConnection::new()).await
+    }
+
+    async fn ask_on(
+        connector: &SharedHttpConnector,
+        address: &str,
+        capture: &CaptureSmithyConnection,
+    ) -> Result<Bytes, ConnectorError> {
+        let request = http::Request::get(address).extension(capture.clone()).body(SdkBody::from("")).unwrap();
+        let answer = connector.call(HttpRequest::try_from(request).unwrap()).await?;
+        Ok(ByteStream::new(answer.into_body()).collect().await.unwrap().into_bytes())
     }
 
     #[tokio::test]
@@ -169,13 +193,8 @@ mod tests {
         let from = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.port().to_string() };
         let router = Router::new().fallback(from).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let connector = connect(AwsRoots::Amazon, LONG);
-        let capture = CaptureSmithyConnection::new();
-        let ask = async || {
-            let request = http::Request::get(&address).extension(capture.clone()).body(SdkBody::from("")).unwrap();
-            let answer = connector.call(HttpRequest::try_from(request).unwrap()).await.unwrap();
-            ByteStream::new(answer.into_body()).collect().await.unwrap().into_bytes()
-        };
+        let (connector, capture) = (amazon(LONG), CaptureSmithyConnection::new());
+        let ask = async || ask_on(&connector, &address, &capture).await.unwrap();
         let first = ask().await;
         assert_eq!(ask().await, first);
         capture.get().unwrap().poison();
@@ -187,10 +206,51 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // It is connected, and nobody says a word of TLS.
-        let error = refused(Duration::from_millis(50), &format!("https://localhost:{port}/")).await;
+        let error = ask(&amazon(Duration::from_millis(50)), &format!("https://localhost:{port}/")).await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         drop(listener);
-        let error = refused(LONG, &format!("http://127.0.0.1:{port}/")).await;
+        let error = ask(&amazon(LONG), &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
         assert!(error.is_io(), "{error:?}");
+    }
+
+    /// Somebody who calls himself localhost, and says by which protocol he was asked. His certificate and his port.
+    async fn somebody() -> (CertificateDer<'static>, u16) {
+        let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = cert.der().clone();
+        let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(cryptography).with_safe_default_protocol_versions().unwrap();
+        let mut server = server.with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut asked = vec![0; 4096];
+                let read = stream.read(&mut asked).await.unwrap();
+                let asked = String::from_utf8_lossy(&asked[..read]).lines().next().unwrap_or_default().to_owned();
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{asked}", asked.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        (certificate, port)
+    }
+
+    #[tokio::test]
+    async fn who_is_certified_by_an_authority_is_believed_and_nobody_else() {
+        let (certificate, port) = somebody().await;
+        let mut authorities = RootCertStore::empty();
+        authorities.add(certificate).unwrap();
+        let knows_him = connect(tls(authorities), LONG);
+        assert_eq!(ask(&knows_him, &format!("https://localhost:{port}/a")).await.unwrap(), "GET /a HTTP/1.1");
+        for (connector, name) in [(&knows_him, "127.0.0.1"), (&amazon(LONG), "localhost")] {
+            let error = ask(connector, &format!("https://{name}:{port}/a")).await.unwrap_err();
+            let why = crate::telemetry::chain(&error);
+            assert!(why.contains("invalid peer certificate"), "{name}: {why}");
+        }
     }
 }

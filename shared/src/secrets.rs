@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_refuses_is_told_by_its_code_alone() {
+    async fn what_it_does_not_give_is_told_without_its_words() {
         let denied = r#"{"__type":"AccessDeniedException","Message":"User arn:aws:iam::123456789012 may not"}"#;
         let (manager, service) = answering(&[(400, denied), (200, r#"{"SecretBinary":"aGlkZGVu"}"#), (200, "hidden")]).await;
         let mut errors = Vec::new();

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_answers_may_be_asked_again() {
+    async fn who_says_nothing_is_a_timeout_and_who_is_not_there_a_lost_request() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // It is connected, and nobody says a word of TLS.

@@ -110,6 +110,7 @@ async fn register(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: By
         return refusal(StatusCode::BAD_REQUEST, CHANNEL_EXPECTED, "INVALID_BODY");
     };
     let now = sim.now();
+    let _job = sim.begin();
     sim.world().violations.extend(records::objection("/channels", &bytes));
     let channel = {
         let mut world = sim.world();
@@ -166,6 +167,8 @@ async fn receive(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: Byt
     let echo: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let (channel_id, conversation_id) = (pushed.channel_id.0.clone(), pushed.conversation_id.0.clone());
     let now = sim.now();
+    // Whoever sees the message finds what follows from it under way.
+    let _job = sim.begin();
     let is_unknown = {
         let mut world = sim.world();
         let Some(channel) = world.channels.get_mut(&channel_id).filter(|channel| channel.company == company) else {

@@ -317,15 +317,28 @@ impl PipedriveSim {
 
     /// Works on after the answer, as Pipedrive does.
     fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let sim = self.clone();
-        self.inner.jobs.send_modify(|jobs| *jobs += 1);
+        let job = self.begin();
         tokio::spawn(async move {
             work.await;
-            sim.inner.jobs.send_modify(|jobs| *jobs -= 1);
+            drop(job);
         });
+    }
+
+    /// Something that is worked on until it is dropped.
+    fn begin(&self) -> Job {
+        self.inner.jobs.send_modify(|jobs| *jobs += 1);
+        Job(self.clone())
     }
 
     fn manifest(&self) -> Option<Manifest> {
         self.world().manifest.clone()
+    }
+}
+
+struct Job(PipedriveSim);
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.0.inner.jobs.send_modify(|jobs| *jobs -= 1);
     }
 }

@@ -238,23 +238,16 @@ impl SecretCache {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::VecDeque,
-        sync::{
-            Mutex as StdMutex,
-            atomic::{AtomicU64, AtomicUsize, Ordering},
-        },
+    use std::sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     };
-
-    use axum::{
-        Router,
-        extract::{Request, State},
-    };
-    use bytes::Bytes;
-    use http::StatusCode;
 
     use super::*;
-    use crate::{aws::connector::shared_client, config::AwsRoots};
+    use crate::{
+        aws::{connector::shared_client, stand_in::StandIn},
+        config::AwsRoots,
+    };
 
     /// Tells what it was told to, and counts how often.
     #[derive(Default)]
@@ -376,31 +369,13 @@ mod tests {
         assert_eq!(owner.loads(), 3);
     }
 
-    /// Answers to come, and requests that came.
-    #[derive(Default)]
-    struct Service {
-        answers: StdMutex<VecDeque<(u16, &'static str)>>,
-        requests: StdMutex<Vec<(http::request::Parts, Bytes)>>,
-    }
-
-    /// A Secrets Manager that answers these one after the other, and 400 afterwards.
-    async fn answering(answers: &[(u16, &'static str)]) -> (SecretsManager, Arc<Service>) {
-        let service = Arc::new(Service { answers: StdMutex::new(answers.iter().copied().collect()), ..Service::default() });
-        let next = |State(service): State<Arc<Service>>, request: Request| async move {
-            let (head, body) = request.into_parts();
-            let body = axum::body::to_bytes(body, 1000).await.unwrap();
-            service.requests.lock().unwrap().push((head, body));
-            let (status, body) = service.answers.lock().unwrap().pop_front().unwrap_or((400, ""));
-            (StatusCode::from_u16(status).unwrap(), body)
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(next).with_state(service.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+    /// A Secrets Manager that answers these one after the other.
+    async fn answering(answers: &[(u16, &'static str)]) -> (SecretsManager, StandIn) {
+        let service = StandIn::answering(answers).await;
         let manager = SecretsManager::new(
             "pigeonpost".to_owned(),
             "eu-central-1".to_owned(),
-            Some(&endpoint),
+            Some(&service.url),
             Credentials::new("id", "key", Some("token".to_owned()), None, "tests"),
             shared_client(AwsRoots::Amazon),
             None,
@@ -418,9 +393,9 @@ mod tests {
         ])
         .await;
         assert_eq!(manager.load().await.unwrap().expose_secret(), "{}");
-        let requests = service.requests.lock().unwrap();
+        let requests = service.requests();
         assert_eq!(requests.len(), 3);
-        for (head, body) in requests.iter() {
+        for (head, body) in &requests {
             assert_eq!(
                 (&head.method, head.uri.path(), body.as_ref()),
                 (&Method::POST, "/", br#"{"SecretId":"pigeonpost"}"#.as_slice())
@@ -438,7 +413,8 @@ mod tests {
     #[tokio::test]
     async fn what_it_does_not_give_is_told_without_its_words() {
         let denied = r#"{"__type":"AccessDeniedException","Message":"User arn:aws:iam::123456789012 may not"}"#;
-        let (manager, service) = answering(&[(400, denied), (200, r#"{"SecretBinary":"aGlkZGVu"}"#), (200, "hidden")]).await;
+        let (manager, service) =
+            answering(&[(400, denied), (200, r#"{"SecretBinary":"aGlkZGVu"}"#), (200, "hidden"), (400, "")]).await;
         let mut errors = Vec::new();
         for _ in 0..4 {
             errors.push(manager.load().await.unwrap_err().to_string());
@@ -452,7 +428,7 @@ mod tests {
                 "the secret could not be loaded: Secrets Manager answered 400 ",
             ]
         );
-        assert_eq!(service.requests.lock().unwrap().len(), 4, "it would refuse it again");
+        assert_eq!(service.requests().len(), 4, "it would refuse it again");
     }
 
     /// What is logged.

@@ -3,6 +3,8 @@
 
 pub mod connector;
 pub(crate) mod sender;
+#[cfg(test)]
+pub(crate) mod stand_in;
 
 /// A service's address in a region (AWS General Reference, "Service endpoints and quotas").
 pub(crate) fn endpoint(service: &str, region: &str) -> String {

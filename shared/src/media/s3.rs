@@ -284,26 +284,18 @@ impl Bucket for S3Bucket {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, error::Error, sync::Mutex};
+    use std::error::Error;
 
     use aws_sdk_dynamodb::{
         config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
         error::BoxError,
     };
-    use axum::{
-        Router,
-        extract::{Request, State},
-    };
 
     use super::*;
-    use crate::{aws::connector::shared_client, config::AwsRoots};
-
-    /// Answers to come, and requests that came.
-    #[derive(Default)]
-    struct Seen {
-        answers: Mutex<VecDeque<(StatusCode, &'static str)>>,
-        requests: Mutex<Vec<http::request::Parts>>,
-    }
+    use crate::{
+        aws::{connector::shared_client, stand_in::StandIn},
+        config::AwsRoots,
+    };
 
     const KEY: &str = "files/secret-conversation/0";
 
@@ -312,19 +304,10 @@ mod tests {
         S3Bucket::new("b".to_owned(), region.to_owned(), endpoint, &credentials, shared_client(AwsRoots::Amazon), None).unwrap()
     }
 
-    /// A bucket that answers these one after the other, and 500 afterwards.
-    async fn answering(answers: &[(u16, &'static str)]) -> (S3Bucket, Arc<Seen>) {
-        let answers = answers.iter().map(|(status, body)| (StatusCode::from_u16(*status).unwrap(), *body)).collect();
-        let seen = Arc::new(Seen { answers: Mutex::new(answers), requests: Mutex::default() });
-        let next = |State(seen): State<Arc<Seen>>, request: Request| async move {
-            seen.requests.lock().unwrap().push(request.into_parts().0);
-            seen.answers.lock().unwrap().pop_front().unwrap_or((StatusCode::INTERNAL_SERVER_ERROR, ""))
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(next).with_state(seen.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (bucket("us-east-1", Some(&endpoint)), seen)
+    /// A bucket that answers these one after the other.
+    async fn answering(answers: &[(u16, &'static str)]) -> (S3Bucket, StandIn) {
+        let s3 = StandIn::answering(answers).await;
+        (bucket("us-east-1", Some(&s3.url)), s3)
     }
 
     fn query(url: &Url, name: &str) -> Option<String> {
@@ -337,26 +320,26 @@ mod tests {
 
     #[tokio::test]
     async fn what_s3_could_not_do_is_tried_again() {
-        let (bucket, seen) = answering(&[
+        let (bucket, s3) = answering(&[
             (503, "<Error><Code>SlowDown</Code></Error>"),
             (400, "<Error><Code>RequestTimeout</Code></Error>"),
             (200, "hello"),
         ])
         .await;
         assert_eq!(bucket.get(&key()).await.unwrap(), Some(Bytes::from("hello")));
-        assert_eq!(seen.requests.lock().unwrap().len(), 3);
+        assert_eq!(s3.requests().len(), 3);
     }
 
     #[tokio::test]
     async fn what_s3_refuses_is_told_by_its_code_alone() {
         let denied = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>\
             <Message>files/secret-conversation/0</Message><RequestId>1</RequestId></Error>";
-        let (bucket, seen) = answering(&[(403, denied), (200, "")]).await;
+        let (bucket, s3) = answering(&[(403, denied), (200, "")]).await;
         let error = bucket.put(&key(), Bytes::from("x"), &headers()).await.unwrap_err();
         let said = format!("{error}: {}, {error:?}", error.source().unwrap());
         assert!(said.starts_with("the bucket failed to store an object: S3 answered 403 AccessDenied"), "{said}");
         assert!(!said.contains("secret"), "{said}");
-        assert_eq!(seen.requests.lock().unwrap().len(), 1, "it would refuse it again");
+        assert_eq!(s3.requests().len(), 1, "it would refuse it again");
     }
 
     #[tokio::test]
@@ -384,11 +367,11 @@ mod tests {
         let deleted = "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"></DeleteResult>";
         let nothing = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>false</IsTruncated>\
             </ListBucketResult>";
-        let (bucket, seen) = answering(&[(200, ""), (200, listed), (200, deleted), (200, nothing)]).await;
+        let (bucket, s3) = answering(&[(200, ""), (200, listed), (200, deleted), (200, nothing)]).await;
         bucket.put(&key(), Bytes::new(), &headers()).await.unwrap();
         bucket.delete_under(&Prefix::message(&message())).await.unwrap();
-        let requests = seen.requests.lock().unwrap();
-        let [put, _, delete, _] = requests.as_slice() else { panic!("{requests:?}") };
+        let requests = s3.requests();
+        let [(put, _), _, (delete, _), _] = requests.as_slice() else { panic!("{requests:?}") };
         assert_eq!((put.method.as_str(), put.uri.path()), ("PUT", format!("/b/{KEY}").as_str()));
         assert_eq!(put.headers["content-length"], "0", "else it says MissingContentLength");
         for (request, headers) in [(put, "content-disposition;content-type;host"), (delete, "content-md5;host")] {

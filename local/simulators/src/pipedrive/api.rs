@@ -110,6 +110,7 @@ async fn register(State(sim): State<PipedriveSim>, headers: HeaderMap, bytes: By
         return refusal(StatusCode::BAD_REQUEST, CHANNEL_EXPECTED, "INVALID_BODY");
     };
     let now = sim.now();
+    // As below: whoever sees the channel finds it being read.
     let _job = sim.begin();
     sim.world().violations.extend(records::objection("/channels", &bytes));
     let channel = {

@@ -335,6 +335,7 @@ impl PipedriveSim {
     }
 }
 
+/// Keeps the simulator from being idle.
 struct Job(PipedriveSim);
 
 impl Drop for Job {
